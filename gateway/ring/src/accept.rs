@@ -1,0 +1,134 @@
+//! Accepting: one multishot request per listener, straight into the table.
+
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+
+use crate::event::Event;
+use crate::queue::Completion;
+use crate::request::Request;
+use crate::ring::Ring;
+use crate::tag::{Op, Tag};
+
+#[derive(Default)]
+pub(crate) struct Listeners {
+    all: Vec<Listening>,
+    /// Some listener waits for a slot to become free.
+    any_starved: bool,
+    stopping: bool,
+}
+
+struct Listening {
+    /// Open as long as a request refers to its number.
+    socket: Option<TcpListener>,
+    armed: bool,
+    /// The table was full; armed again after the next close.
+    starved: bool,
+}
+
+impl Listeners {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Nothing is armed again from here on.
+    pub(crate) fn stop_for_good(&mut self) {
+        self.stopping = true;
+    }
+}
+
+impl<H: Send + 'static> Ring<H> {
+    /// Accepts from `listener` until `stop_accepting`. May be called for several listeners.
+    ///
+    /// # Panics
+    /// On a ring that has dialled: there the kernel gives out no slots.
+    pub fn listen(&mut self, listener: TcpListener) {
+        assert!(self.dialling.is_none(), "a ring either listens or dials");
+        let index = self.listeners.all.len();
+        let listening = Listening {
+            socket: Some(listener),
+            armed: false,
+            starved: false,
+        };
+        self.listeners.all.push(listening);
+        self.arm_accept(index);
+    }
+
+    /// Ends accepting and closes the listeners: whoever still waits in their backlog is reset.
+    /// Connections that the kernel has taken already still come as `Accepted`.
+    pub fn stop_accepting(&mut self) {
+        self.listeners.stopping = true;
+        for index in 0..self.listeners.all.len() {
+            let listening = &mut self.listeners.all[index];
+            if listening.armed {
+                self.push(Request::cancel(Tag::new(Op::Accept, 0, index as u32)));
+            } else {
+                listening.socket = None;
+            }
+        }
+    }
+
+    pub(crate) fn on_accept(&mut self, completion: Completion) -> Option<Event<H>> {
+        let index = completion.tag.index() as usize;
+        let result = completion.result;
+        if !completion.more() {
+            self.listeners.all[index].armed = false;
+            match -result {
+                _ if self.listeners.stopping => self.listeners.all[index].socket = None,
+                libc::ENFILE => {
+                    self.listeners.all[index].starved = true;
+                    self.listeners.any_starved = true;
+                    // A close may have come while this completion was on its way.
+                    if self.slots.used() < self.slots.count() {
+                        self.resume_accepting();
+                    }
+                }
+                _ => self.arm_accept(index),
+            }
+        }
+        if result >= 0 {
+            self.stats.accepted += 1;
+            let (conn, farewell) = self.begin_life(result as u32);
+            return self.after(farewell, Event::Accepted { conn });
+        }
+        if self.listeners.stopping {
+            return None;
+        }
+        self.stats.accept_refused += 1;
+        Some(Event::AcceptRefused { error: -result })
+    }
+
+    /// Arms the listeners that a full table has stopped.
+    pub(crate) fn resume_accepting(&mut self) {
+        if !self.listeners.any_starved || self.listeners.stopping {
+            return;
+        }
+        self.listeners.any_starved = false;
+        for index in 0..self.listeners.all.len() {
+            if std::mem::take(&mut self.listeners.all[index].starved) {
+                self.arm_accept(index);
+            }
+        }
+    }
+
+    /// Returns what is owed to an earlier life first, and keeps `event` for right after it.
+    pub(crate) fn after(
+        &mut self,
+        farewell: Option<Event<H>>,
+        event: Event<H>,
+    ) -> Option<Event<H>> {
+        if farewell.is_some() {
+            self.ready.push_back(event);
+            return farewell;
+        }
+        Some(event)
+    }
+
+    fn arm_accept(&mut self, index: usize) {
+        let listening = &mut self.listeners.all[index];
+        if let Some(socket) = &listening.socket {
+            listening.armed = true;
+            let request = Request::accept(socket.as_fd(), index as u32);
+            self.push(request);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Sorts completions by what they were for.
+
+use crate::event::Event;
+use crate::queue::Completion;
+use crate::ring::Ring;
+use crate::slab::Key;
+use crate::tag::{Op, Tag};
+
+impl Tag {
+    pub(crate) fn key(self) -> Key {
+        Key {
+            index: self.index(),
+            generation: self.generation(),
+        }
+    }
+}
+
+impl<H: Send + 'static> Ring<H> {
+    /// Deals with one completion; most, but not all, are events.
+    pub(crate) fn complete(&mut self, completion: Completion) -> Option<Event<H>> {
+        match completion.tag.op()? {
+            Op::Accept => self.on_accept(completion),
+            Op::Poll => self.on_poll(completion),
+            Op::Receive => self.on_receive(completion),
+            Op::Send => self.on_send(completion),
+            Op::Close => self.on_close(completion),
+            Op::HandOver => self.on_hand_over(completion),
+            Op::HandOverClose => self.on_hand_over_close(completion),
+            Op::Arrive => self.on_arrive(completion),
+            Op::Connect => self.on_connect(completion),
+            // Only their failures complete, and what they were to bring about comes in another
+            // way: SHUTDOWN meets a reset connection, a cancelled request has just ended.
+            Op::Shutdown | Op::Abort | Op::Cancel => None,
+        }
+    }
+
+    /// Counts a completion for a life that is over or being closed.
+    pub(crate) fn stale(&mut self) -> Option<Event<H>> {
+        self.stats.stale_completions += 1;
+        None
+    }
+}
