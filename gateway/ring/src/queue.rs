@@ -204,6 +204,12 @@ impl Queue {
             || requests.cq_overflow()
     }
 
+    pub(crate) fn has_submissions(&self) -> bool {
+        // SAFETY: as in `has_work`.
+        let requests = unsafe { self.ring.submission_shared() };
+        !self.backlog.is_empty() || !requests.is_empty()
+    }
+
     pub(crate) fn overflowing(&mut self) -> bool {
         self.ring.submission().cq_overflow()
     }

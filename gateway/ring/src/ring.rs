@@ -154,6 +154,11 @@ impl<H: Send + 'static> Ring<H> {
         !self.ready.is_empty() || self.handled < self.harvested.len() || self.queue.has_work()
     }
 
+    /// Whether something was asked for that the kernel has not been told of yet.
+    pub fn has_submissions(&self) -> bool {
+        self.queue.has_submissions()
+    }
+
     /// Submits what was asked for and lets the kernel run what it has put off; never waits.
     pub fn enter(&mut self) -> io::Result<()> {
         self.before_enter();

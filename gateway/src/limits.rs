@@ -1,0 +1,92 @@
+//! Every bound of the gateway that is not a setting, summed up and proven against each other.
+//!
+//! A bound has an owner, a counter that says when it was hit, and a consequence; all three stand in
+//! ARCHITECTURE.md. What an idle client costs is summed at the end.
+
+use std::time::Duration;
+
+/// Shards of one process: a ticket has 8 bits for them.
+pub const SHARDS_MAX: usize = 1 << 8;
+/// Clients of one shard: a ticket has 24 bits for them.
+pub const CLIENTS_PER_SHARD_MAX: usize = 1 << 24;
+/// Rings of one shard.
+pub const RINGS_PER_SHARD_MAX: usize = 64;
+/// Share of a descriptor table kept free of accepts for sockets handed over, in percent.
+pub const TABLE_HEADROOM_PERCENT: u32 = 10;
+
+/// One step of coarse time: keep-alive, deadlines and housekeeping are counted in it.
+pub const TICK: Duration = Duration::from_millis(100);
+/// Ticks in a second.
+pub const TICKS_PER_SEC: u32 = 10;
+/// Longest time the plane may keep a shard from its runtime's reactor while busy.
+pub const REACTOR_VISIT: Duration = Duration::from_millis(1);
+
+/// Completions a busy shard waits for at most in one go.
+pub const WAIT_COMPLETIONS: usize = 32;
+/// How long it lets completions gather before it takes what is there, in microseconds.
+pub const WAIT_GATHER_MICROS: u32 = 50;
+/// How long it waits when nothing comes, in microseconds.
+pub const WAIT_MICROS_MAX: u32 = 100;
+/// Waits in vain before a shard parks.
+pub const EMPTY_WAITS_MAX: u32 = 2;
+
+/// Answers a client may leave unread before its socket is no longer read.
+pub const OUT_QUEUE_BYTES_MAX: usize = 16 << 10;
+/// How long a client may stay that full before it is disconnected.
+pub const OUT_QUEUE_STALL_TICKS_MAX: u32 = 30 * TICKS_PER_SEC;
+/// Bytes of half-received packets on one shard; beyond that the client concerned is disconnected.
+pub const REASSEMBLY_BYTES_PER_SHARD_MAX: usize = 64 << 20;
+/// Spare byte buffers kept per shard, and the largest one worth keeping.
+pub const SPARE_BUFFERS_MAX: usize = 1024;
+/// Capacity up to which a buffer is kept for its next use.
+pub const SPARE_BUFFER_BYTES_MAX: usize = 16 << 10;
+/// Longest CONNECT taken, fixed header included: ids, names, passwords and wills fit.
+pub const CONNECT_BYTES_MAX: u32 = 64 << 10;
+/// How long a connection that was told to go may take to read its last words.
+pub const LINGER_TICKS_MAX: u32 = 2 * TICKS_PER_SEC;
+/// How much it may still send meanwhile; it is thrown away.
+pub const LINGER_BYTES_MAX: usize = 1 << 20;
+
+/// Reads within one second that make a connection hot (multishot receive, 873 B in the kernel
+/// against 264 B for a one-shot poll).
+pub const HOT_READS: u8 = 4;
+/// Quiet seconds after which a hot connection goes back to the one-shot poll.
+pub const HOT_QUIET_SECS: u32 = 10;
+/// Connections demoted per second and shard: each needs a cancel, whose cost grows with the ring.
+pub const DEMOTIONS_PER_SEC_MAX: usize = 512;
+
+/// Clients told to leave per tick and shard while draining: a storm elsewhere is not our goal.
+pub const DRAIN_CLIENTS_PER_TICK: usize = 2_000;
+/// Log lines about single connections per shard and second; the rest is counted.
+pub const CONNECTION_LINES_PER_SEC_MAX: u32 = 20;
+/// Notes in a shard's mailbox from other threads, delivery reports apart.
+pub const MAILBOX_NOTES_MAX: usize = 1024;
+
+/// User memory of one idle connected client with a 16-byte client id, owner by owner.
+pub mod idle_client {
+    /// The record in the shard's slab.
+    pub const RECORD_BYTES: usize = 80;
+    /// The client id itself.
+    pub const CLIENT_ID_BYTES: usize = 16;
+    /// Its entry in the index by client id: 4 B, a tag, and the free places of a table that grows
+    /// by doubling, at worst.
+    pub const INDEX_BYTES: usize = 12;
+    /// The ring's generation and state for the slot.
+    pub const RING_SLOT_BYTES: usize = 4;
+    /// Who owns the slot.
+    pub const OWNER_BYTES: usize = 4;
+    /// All of it.
+    pub const BYTES: usize =
+        RECORD_BYTES + CLIENT_ID_BYTES + INDEX_BYTES + RING_SLOT_BYTES + OWNER_BYTES;
+    /// What may be spent (DESIGN 2.4).
+    pub const BYTES_MAX: usize = 128;
+
+    const _: () = assert!(BYTES <= BYTES_MAX);
+}
+
+const _: () = assert!(1000 / TICKS_PER_SEC as u128 == TICK.as_millis());
+const _: () = assert!(WAIT_GATHER_MICROS <= WAIT_MICROS_MAX);
+const _: () = assert!((WAIT_MICROS_MAX as u128) < REACTOR_VISIT.as_micros());
+const _: () = assert!(OUT_QUEUE_BYTES_MAX <= SPARE_BUFFER_BYTES_MAX);
+const _: () = assert!(CONNECT_BYTES_MAX as usize <= LINGER_BYTES_MAX);
+const _: () = assert!(TABLE_HEADROOM_PERCENT < 100);

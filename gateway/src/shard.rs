@@ -1,0 +1,161 @@
+//! One core's world: its rings, its clients, and the loop that drives them.
+//!
+//! ```text
+//!   ring events --> events.rs --> admit.rs   a stranger's CONNECT: in, elsewhere, or out
+//!                      |   \----> serve.rs   a client's bytes: decode, session, offer.rs
+//!                      |                                         |            \--> lane
+//!   mailbox  ----------+------------------> offer.rs  reports ---+--> answers in Io::out
+//!   ticks    ----------+------------------> tick.rs              |
+//!                      v                                         v
+//!                   carry.rs: answers to the rings, orders to the rings, batches to the lanes
+//! ```
+//!
+//! `World` never touches a ring, and nothing but `turn.rs` awaits.
+
+mod admit;
+mod buffers;
+mod carry;
+mod client;
+mod clients;
+mod close;
+mod events;
+mod log_budget;
+mod offer;
+mod owners;
+mod pause;
+mod serve;
+mod tick;
+mod turn;
+mod wheel;
+mod world;
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::{Arc, Barrier, OnceLock};
+
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use tributary_ring::{Ring, RingAddress, RingOptions};
+
+pub use world::WorldPlan;
+
+use crate::mailbox::Mailboxes;
+use owners::Owners;
+use world::World;
+
+/// What travels with a socket to its home shard.
+pub struct Parcel {
+    /// Everything that was read from it.
+    bytes: Vec<u8>,
+}
+
+/// What a shard is made with.
+pub struct ShardPlan {
+    /// What it knows.
+    pub world: WorldPlan,
+    /// The core it is pinned to.
+    pub cpu: usize,
+    /// The shape of each of its rings.
+    pub ring: RingOptions,
+    /// For each ring its listeners.
+    pub listeners: Vec<Vec<TcpListener>>,
+    /// All letter boxes; its own is at its index.
+    pub mailboxes: Mailboxes,
+    /// Where the shards meet before the first accept.
+    pub meeting: Arc<Meeting>,
+}
+
+/// Where the shards exchange the addresses of their rings before the first accept.
+pub struct Meeting {
+    addresses: Vec<OnceLock<Vec<RingAddress>>>,
+    all_here: Barrier,
+}
+
+impl Meeting {
+    /// A meeting of so many shards, and of whoever starts them.
+    pub fn new(shards: usize) -> Self {
+        Self {
+            addresses: (0..shards).map(|_| OnceLock::new()).collect(),
+            all_here: Barrier::new(shards + 1),
+        }
+    }
+
+    /// Returns once every shard has its rings; says whether all of them do.
+    pub fn wait(&self) -> bool {
+        self.all_here.wait();
+        self.addresses.iter().all(|rings| rings.get().is_some())
+    }
+
+    /// The ring of a shard with the fewest sockets.
+    fn emptiest_ring(&self, shard: usize) -> &RingAddress {
+        // Every shard has brought at least one ring before the first accept.
+        let rings = self.addresses[shard].get().unwrap();
+        rings.iter().min_by_key(|ring| ring.used_slots()).unwrap()
+    }
+
+    fn bring(&self, shard: usize, rings: Vec<RingAddress>) {
+        // Each shard brings its rings once, so the place is empty.
+        let _ = self.addresses[shard].set(rings);
+    }
+}
+
+/// One ring of a shard with the owners of its slots.
+struct Plane {
+    ring: Ring<Parcel>,
+    owners: Owners,
+}
+
+/// A shard.
+struct Shard {
+    planes: Vec<Plane>,
+    world: World,
+    mailboxes: Mailboxes,
+    meeting: Arc<Meeting>,
+    /// The ring that last had something to say: it is the one to wait in.
+    busiest: usize,
+}
+
+/// Starts a shard on a thread of its own; the thread ends when the shard has drained.
+///
+/// # Errors
+/// When the runtime cannot be started, most often for want of locked memory.
+pub fn start(plan: ShardPlan) -> io::Result<ExecutorJoinHandle<io::Result<()>>> {
+    // Client sockets live on rings of our own: the runtime's registered memory would lie idle.
+    LocalExecutorBuilder::new(Placement::Fixed(plan.cpu))
+        .io_memory(0)
+        .name(&format!("shard-{}", plan.world.index))
+        .spawn(move || async move {
+            let meeting = Arc::clone(&plan.meeting);
+            match Shard::open(plan) {
+                Ok((shard, listeners)) => {
+                    meeting.wait();
+                    shard.run(listeners).await
+                }
+                Err(error) => {
+                    meeting.wait();
+                    Err(error)
+                }
+            }
+        })
+        .map_err(|error| io::Error::other(error.to_string()))
+}
+
+impl Shard {
+    /// Opens the rings; must run on the shard's own thread.
+    fn open(plan: ShardPlan) -> io::Result<(Self, Vec<Vec<TcpListener>>)> {
+        let index = plan.world.index;
+        let mut planes = Vec::new();
+        for _ in &plan.listeners {
+            let ring = Ring::open(&plan.ring, plan.mailboxes.0[index].wake())?;
+            planes.push(Plane { owners: Owners::new(plan.ring.table_slots), ring });
+        }
+        plan.meeting.bring(index, planes.iter().map(|plane| plane.ring.address()).collect());
+        let shard = Self {
+            planes,
+            world: World::new(plan.world),
+            mailboxes: plan.mailboxes,
+            meeting: plan.meeting,
+            busiest: 0,
+        };
+        Ok((shard, plan.listeners))
+    }
+}

@@ -1,0 +1,228 @@
+//! The clients of one shard: a slab indexed by u32, and an index by client id.
+//!
+//! Places live in chunks that go back to the allocator when their last client leaves, so that a
+//! mass disconnect gives its memory back. A place's generation outlives its client: a delivery
+//! report for someone who is gone misses the newcomer.
+
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
+
+use super::client::Client;
+use crate::limits::CLIENTS_PER_SHARD_MAX;
+
+/// Clients in one chunk.
+const CHUNK_CLIENTS: usize = 1024;
+const NO_PLACE: u32 = u32::MAX;
+
+/// Where a client is, and which life of that place is meant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClientRef {
+    /// Place in the slab.
+    pub index: u32,
+    /// Life of the place.
+    pub generation: u16,
+}
+
+/// All clients of a shard.
+pub struct Clients {
+    chunks: Vec<Chunk>,
+    /// Chunks below this one have no free place.
+    roomy_from: usize,
+    by_id: HashTable<u32>,
+    hasher: RandomState,
+}
+
+#[derive(Default)]
+struct Chunk {
+    places: Vec<Place>,
+    free: u32,
+    live_count: u32,
+    /// Where generations start in this chunk's next life.
+    generation_base: u16,
+}
+
+struct Place {
+    generation: u16,
+    occupant: Occupant,
+}
+
+enum Occupant {
+    Client(Client),
+    Free { next: u32 },
+}
+
+impl Clients {
+    /// An empty slab; `hasher` is shared by all shards, since it also finds a client's home.
+    pub fn new(hasher: RandomState) -> Self {
+        Self { chunks: Vec::new(), roomy_from: 0, by_id: HashTable::new(), hasher }
+    }
+
+    /// The hash of a client id: its home, and its place in the index.
+    pub fn hash(&self, id: &str) -> u64 {
+        self.hasher.hash_one(id)
+    }
+
+    /// How many clients there are.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// The client at `index`, if one is there.
+    pub fn at(&mut self, index: u32) -> Option<&mut Client> {
+        let (chunk, place) = split(index);
+        match self.chunks.get_mut(chunk)?.places.get_mut(place)? {
+            Place { occupant: Occupant::Client(client), .. } => Some(client),
+            _ => None,
+        }
+    }
+
+    /// The client meant by `at`, unless it is gone.
+    pub fn find(&mut self, at: ClientRef) -> Option<&mut Client> {
+        let (chunk, place) = split(at.index);
+        match self.chunks.get_mut(chunk)?.places.get_mut(place)? {
+            Place { generation, occupant: Occupant::Client(client) }
+                if *generation == at.generation =>
+            {
+                Some(client)
+            }
+            _ => None,
+        }
+    }
+
+    /// The current life of the place at `index`.
+    pub fn generation(&self, index: u32) -> u16 {
+        let (chunk, place) = split(index);
+        self.chunks[chunk].places[place].generation
+    }
+
+    /// The place of the client with this id.
+    pub fn by_id(&self, id: &str) -> Option<u32> {
+        let chunks = &self.chunks;
+        self.by_id.find(self.hash(id), |index| id_at(chunks, *index) == id).copied()
+    }
+
+    /// Takes a client in; its id must not be here yet. `None` when the shard is full.
+    pub fn insert(&mut self, client: Client) -> Option<ClientRef> {
+        let chunk_index = self.chunk_with_room()?;
+        let hash = self.hash(&client.id);
+        let chunk = &mut self.chunks[chunk_index];
+        let place = chunk.free as usize;
+        let Occupant::Free { next } = chunk.places[place].occupant else {
+            unreachable!("the free list of a chunk leads to free places only");
+        };
+        chunk.free = next;
+        chunk.live_count += 1;
+        chunk.places[place].occupant = Occupant::Client(client);
+        let generation = chunk.places[place].generation;
+        let index = (chunk_index * CHUNK_CLIENTS + place) as u32;
+        let (chunks, hasher) = (&self.chunks, &self.hasher);
+        self.by_id.insert_unique(hash, index, |index| hasher.hash_one(id_at(chunks, *index)));
+        Some(ClientRef { index, generation })
+    }
+
+    /// Lets a client go.
+    pub fn remove(&mut self, index: u32) -> Option<Client> {
+        self.at(index)?;
+        let hash = self.hash(id_at(&self.chunks, index));
+        if let Ok(entry) = self.by_id.find_entry(hash, |other| *other == index) {
+            entry.remove();
+        }
+        let (chunk_index, place_index) = split(index);
+        let chunk = self.chunks.get_mut(chunk_index)?;
+        let place = &mut chunk.places[place_index];
+        let free = Occupant::Free { next: chunk.free };
+        let Occupant::Client(client) = std::mem::replace(&mut place.occupant, free) else {
+            unreachable!("`at` found a client here");
+        };
+        place.generation = place.generation.wrapping_add(1);
+        chunk.free = place_index as u32;
+        chunk.live_count -= 1;
+        if chunk.live_count == 0 {
+            chunk.give_back();
+        }
+        self.roomy_from = self.roomy_from.min(chunk_index);
+        if self.by_id.len() * 4 < self.by_id.capacity() {
+            let (chunks, hasher) = (&self.chunks, &self.hasher);
+            self.by_id
+                .shrink_to(self.by_id.len() * 2, |index| hasher.hash_one(id_at(chunks, *index)));
+        }
+        Some(client)
+    }
+
+    /// The places of up to `count` clients from place `from` on, and where to go on from.
+    pub fn some_from(&self, from: u32, count: usize) -> (Vec<u32>, Option<u32>) {
+        let mut found = Vec::new();
+        let (first_chunk, mut first_place) = split(from);
+        for (chunk_index, chunk) in self.chunks.iter().enumerate().skip(first_chunk) {
+            for (place, at) in chunk.places.iter().enumerate().skip(first_place) {
+                let index = (chunk_index * CHUNK_CLIENTS + place) as u32;
+                if found.len() == count {
+                    return (found, Some(index));
+                }
+                if matches!(at.occupant, Occupant::Client(_)) {
+                    found.push(index);
+                }
+            }
+            first_place = 0;
+        }
+        (found, None)
+    }
+
+    fn chunk_with_room(&mut self) -> Option<usize> {
+        while let Some(chunk) = self.chunks.get(self.roomy_from) {
+            if (chunk.live_count as usize) < CHUNK_CLIENTS {
+                break;
+            }
+            self.roomy_from += 1;
+        }
+        if self.roomy_from * CHUNK_CLIENTS >= CLIENTS_PER_SHARD_MAX {
+            return None;
+        }
+        if self.roomy_from == self.chunks.len() {
+            self.chunks.push(Chunk::default());
+        }
+        self.chunks[self.roomy_from].furnish();
+        Some(self.roomy_from)
+    }
+}
+
+impl Chunk {
+    /// Lays out the places of a chunk that has none.
+    fn furnish(&mut self) {
+        if !self.places.is_empty() {
+            return;
+        }
+        self.places.reserve_exact(CHUNK_CLIENTS);
+        let last = CHUNK_CLIENTS as u32 - 1;
+        let generation = self.generation_base;
+        self.places.extend((0..=last).map(|place| Place {
+            generation,
+            occupant: Occupant::Free { next: if place == last { NO_PLACE } else { place + 1 } },
+        }));
+        self.free = 0;
+    }
+
+    /// Gives the places of a chunk without clients back; later lives start above all earlier ones.
+    fn give_back(&mut self) {
+        let base = self.generation_base;
+        let furthest = self.places.iter().map(|place| place.generation.wrapping_sub(base)).max();
+        self.generation_base = base.wrapping_add(furthest.unwrap_or(0)).wrapping_add(1);
+        self.places = Vec::new();
+    }
+}
+
+fn split(index: u32) -> (usize, usize) {
+    (index as usize / CHUNK_CLIENTS, index as usize % CHUNK_CLIENTS)
+}
+
+fn id_at(chunks: &[Chunk], index: u32) -> &str {
+    let (chunk, place) = split(index);
+    match &chunks[chunk].places[place].occupant {
+        Occupant::Client(client) => &client.id,
+        Occupant::Free { .. } => unreachable!("the index by id names clients only"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,257 @@
+//! What rings report, one event at a time, taken to whom it concerns.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tributary_proto::close::Close;
+use tributary_ring::{Buffer, Event, ReceiveEnd};
+
+use super::admit::Entrance;
+use super::client::{Paused, Reading};
+use super::clients::ClientRef;
+use super::owners::Owner;
+use super::world::{Socket, Stranger};
+use super::{Parcel, Shard};
+
+impl Shard {
+    /// Handles all completions that a ring has harvested; says how many there were.
+    pub(super) fn drain_ring(&mut self, ring: usize) -> usize {
+        let mut count = 0;
+        while let Some(event) = self.planes[ring].ring.next_event() {
+            count += 1;
+            self.on_event(ring as u8, event);
+        }
+        count
+    }
+
+    fn on_event(&mut self, ring: u8, event: Event<Parcel>) {
+        match event {
+            Event::Accepted { conn } => self.on_accepted(Socket { ring, conn }),
+            Event::Readable { conn } => self.on_readable(Socket { ring, conn }),
+            Event::Received { conn, buffer, more } => {
+                self.on_received(Socket { ring, conn }, buffer, more);
+            }
+            Event::ReceiveEnded { conn, end } => self.on_receive_ended(Socket { ring, conn }, end),
+            Event::Sent { conn, result, bytes } => {
+                self.world.spares.give_back(bytes);
+                self.on_sent(Socket { ring, conn }, result.is_ok());
+            }
+            Event::Closed { conn } | Event::HandedOver { conn } => {
+                self.planes[usize::from(ring)].owners.set(conn.slot, Owner::Nobody);
+            }
+            Event::Arrived { conn, parcel } => {
+                self.world.book().taken_over.add(1);
+                self.look_at_stranger(Socket { ring, conn }, &parcel.bytes, true);
+            }
+            Event::HandOverRefused { conn, parcel, .. } => {
+                self.on_hand_over_refused(Socket { ring, conn }, &parcel.bytes);
+            }
+            Event::AcceptRefused { .. } => {
+                self.world.book().disconnects.add(Close::TableFull.index(), 1);
+            }
+            // Only a load generator dials.
+            Event::Connected { conn, .. } => self.plane(ring).ring.close(conn),
+        }
+    }
+
+    fn on_accepted(&mut self, socket: Socket) {
+        let deadline_tick = self.world.now_tick + self.world.connect_ticks_max;
+        self.world.strangers.push_back(Stranger { socket, deadline_tick });
+        self.set_owner(socket, Owner::Stranger);
+        // Nothing else may be armed: the socket is likely to be handed on with its CONNECT.
+        self.plane(socket.ring).ring.receive_armed(socket.conn);
+    }
+
+    fn on_readable(&mut self, socket: Socket) {
+        if let Owner::Client(index) = self.owner(socket)
+            && let Some(client) = self.world.clients.at(index)
+        {
+            client.reading = Reading::Nothing;
+            if client.paused.any() {
+                return; // `resume` arms it again.
+            }
+            client.reading = Reading::Once;
+        }
+        self.plane(socket.ring).ring.receive(socket.conn);
+    }
+
+    fn on_received(&mut self, socket: Socket, buffer: Buffer, more: bool) {
+        let ring = usize::from(socket.ring);
+        self.world.book().bytes_in.add(buffer.len() as u64);
+        let owner = self.owner(socket);
+        let plane = &self.planes[ring];
+        match owner {
+            Owner::Client(index) => {
+                if !more && let Some(client) = self.world.clients.at(index) {
+                    client.reading = Reading::Nothing;
+                }
+                let bytes = plane.ring.bytes(&buffer);
+                let world = &mut self.world;
+                // One client's bytes must not take the shard down, whatever they lead to.
+                if catch_unwind(AssertUnwindSafe(|| world.on_bytes(index, bytes))).is_err() {
+                    world.scratch.clear();
+                    world.end(index, Close::Internal);
+                }
+                self.planes[ring].ring.give_back(buffer);
+                self.read_on(socket, index);
+            }
+            Owner::Stranger => {
+                let earlier = self.world.half_connects.remove(&socket);
+                let bytes = match earlier {
+                    Some(mut bytes) => {
+                        bytes.extend_from_slice(plane.ring.bytes(&buffer));
+                        bytes
+                    }
+                    None => plane.ring.bytes(&buffer).to_vec(),
+                };
+                self.planes[ring].ring.give_back(buffer);
+                self.look_at_stranger(socket, &bytes, false);
+            }
+            Owner::Leaving => {
+                let bytes = buffer.len();
+                self.planes[ring].ring.give_back(buffer);
+                self.ignore(socket, bytes, more);
+            }
+            Owner::Nobody => self.planes[ring].ring.give_back(buffer),
+        }
+    }
+
+    /// Arms a client's socket again after a read, the way its traffic asks for.
+    fn read_on(&mut self, socket: Socket, index: u32) {
+        let now_sec = self.world.now_sec();
+        let generation = self.world.clients.generation(index);
+        let Some(client) = self.world.clients.at(index) else { return };
+        if client.conn != socket.conn || client.ring != socket.ring {
+            return; // The client ended, and its place has a new one.
+        }
+        let hot = client.warm(now_sec);
+        if client.reading != Reading::Nothing || client.paused.any() {
+            return;
+        }
+        if hot {
+            client.reading = Reading::Multishot;
+            self.world.hot.push_back(ClientRef { index, generation });
+            self.world.book().promotions.add(1);
+            self.plane(socket.ring).ring.receive_multishot(socket.conn);
+        } else {
+            client.reading = Reading::Poll;
+            self.plane(socket.ring).ring.poll_readable(socket.conn);
+        }
+    }
+
+    fn on_receive_ended(&mut self, socket: Socket, end: ReceiveEnd) {
+        let gone = match end {
+            ReceiveEnd::Eof => Some(Close::PeerClosed),
+            ReceiveEnd::Error(_) => Some(Close::PeerReset),
+            ReceiveEnd::WouldBlock | ReceiveEnd::NoBuffers | ReceiveEnd::Cancelled => None,
+        };
+        match (self.owner(socket), gone) {
+            (Owner::Client(index), Some(close)) => self.world.end(index, close),
+            (Owner::Client(index), None) => {
+                let Some(client) = self.world.clients.at(index) else { return };
+                client.reading = Reading::Nothing;
+                if !client.paused.any() {
+                    client.reading = Reading::Poll;
+                    self.plane(socket.ring).ring.poll_readable(socket.conn);
+                }
+            }
+            (Owner::Stranger, Some(close)) => {
+                super::close::record(&mut self.world, close, None);
+                self.drop_stranger(socket);
+            }
+            (Owner::Stranger, None) => self.plane(socket.ring).ring.receive_armed(socket.conn),
+            (Owner::Leaving, Some(_)) => self.leave_now(socket),
+            (Owner::Leaving, None) => self.plane(socket.ring).ring.poll_readable(socket.conn),
+            (Owner::Nobody, _) => {}
+        }
+    }
+
+    /// Looks at the bytes of a connection that is no client yet.
+    fn look_at_stranger(&mut self, socket: Socket, bytes: &[u8], settled: bool) {
+        self.set_owner(socket, Owner::Stranger);
+        match self.world.on_stranger(socket, bytes, settled) {
+            Entrance::Wait => self.plane(socket.ring).ring.receive_armed(socket.conn),
+            Entrance::Elsewhere { shard, bytes } => {
+                self.set_owner(socket, Owner::Nobody);
+                self.world.book().handed_over.add(1);
+                let target = self.meeting.emptiest_ring(shard);
+                let plane = &mut self.planes[usize::from(socket.ring)];
+                plane.ring.hand_over(socket.conn, target, Box::new(Parcel { bytes }));
+            }
+            Entrance::In { index, connect_bytes } => {
+                self.set_owner(socket, Owner::Client(index));
+                if connect_bytes < bytes.len() {
+                    self.world.on_bytes(index, &bytes[connect_bytes..]);
+                }
+                self.read_on(socket, index);
+            }
+            Entrance::Out => self.set_owner(socket, Owner::Leaving),
+        }
+    }
+
+    /// The home's table is full: the socket is still here and gets its answer.
+    fn on_hand_over_refused(&mut self, socket: Socket, bytes: &[u8]) {
+        self.world.refuse_late(socket, bytes);
+        self.set_owner(socket, Owner::Leaving);
+    }
+
+    /// A connection's time is up: no CONNECT, or last words unread.
+    pub(super) fn expire(&mut self, socket: Socket) {
+        match self.owner(socket) {
+            Owner::Stranger if self.plane(socket.ring).ring.is_live(socket.conn) => {
+                super::close::record(&mut self.world, Close::ConnectDeadline, None);
+                self.drop_stranger(socket);
+            }
+            Owner::Leaving => self.leave_now(socket),
+            _ => {}
+        }
+    }
+
+    fn drop_stranger(&mut self, socket: Socket) {
+        self.world.half_connects.remove(&socket);
+        self.set_owner(socket, Owner::Nobody);
+        self.plane(socket.ring).ring.close(socket.conn);
+    }
+
+    fn on_sent(&mut self, socket: Socket, went_well: bool) {
+        match self.owner(socket) {
+            Owner::Client(index) if went_well => self.on_client_sent(index),
+            Owner::Client(index) => self.world.end(index, Close::PeerReset),
+            Owner::Leaving if went_well => self.after_last_words(socket),
+            Owner::Leaving => self.leave_now(socket),
+            Owner::Stranger | Owner::Nobody => {}
+        }
+    }
+
+    /// Sends what has gathered meanwhile, or lets the client fall idle.
+    fn on_client_sent(&mut self, index: u32) {
+        let generation = self.world.clients.generation(index);
+        let Some(client) = self.world.clients.at(index) else { return };
+        let unsent = client.io.as_ref().map_or(0, |io| io.out.len());
+        if unsent > 0 && !client.dirty {
+            client.dirty = true;
+            self.world.dirty.push(index);
+        }
+        if client.paused.has(Paused::OUT) {
+            self.world.on_out_queue(index, generation, unsent);
+        }
+        self.world.fall_idle(index);
+    }
+
+    /// Who owns a socket now. A client that ended in this very turn may have left its place to a
+    /// newcomer already, so a place alone proves nothing.
+    pub(super) fn owner(&mut self, socket: Socket) -> Owner {
+        let owner = self.planes[usize::from(socket.ring)].owners.of(socket.conn.slot);
+        let Owner::Client(index) = owner else { return owner };
+        match self.world.clients.at(index) {
+            Some(client) if client.conn == socket.conn && client.ring == socket.ring => owner,
+            _ => Owner::Nobody,
+        }
+    }
+
+    pub(super) fn set_owner(&mut self, socket: Socket, owner: Owner) {
+        self.planes[usize::from(socket.ring)].owners.set(socket.conn.slot, owner);
+    }
+
+    pub(super) fn plane(&mut self, ring: u8) -> &mut super::Plane {
+        &mut self.planes[usize::from(ring)]
+    }}

@@ -1,0 +1,30 @@
+//! Keeps a storm of bad clients from becoming a storm of log lines.
+
+use crate::limits::CONNECTION_LINES_PER_SEC_MAX;
+
+/// Lines about single connections that a shard may still write this second.
+#[derive(Default)]
+pub struct LogBudget {
+    sec: u32,
+    written_count: u32,
+    kept_back_count: u64,
+}
+
+impl LogBudget {
+    /// Whether one more line may be written.
+    pub fn allows(&mut self, now_sec: u32) -> bool {
+        if self.sec != now_sec {
+            if self.kept_back_count > 0 {
+                tracing::warn!(
+                    lines = self.kept_back_count,
+                    "kept back lines about connections; the counters have them all"
+                );
+            }
+            *self = Self { sec: now_sec, ..Self::default() };
+        }
+        self.written_count += 1;
+        let allowed = self.written_count <= CONNECTION_LINES_PER_SEC_MAX;
+        self.kept_back_count += u64::from(!allowed);
+        allowed
+    }
+}

@@ -1,0 +1,133 @@
+//! Route: takes a message to its lane, with a ticket for the answer.
+
+use tributary_proto::close::Close;
+use tributary_proto::reason::Reason;
+use tributary_proto::session::{Offer, Settled};
+
+use super::client::Paused;
+use super::clients::ClientRef;
+use super::world::World;
+use crate::kafka::{self, Refusal, Ticket};
+use crate::route::Context;
+
+/// What became of an offered message.
+pub enum Offered {
+    /// It is on its way, or answered.
+    Done,
+    /// No room: the same bytes must be looked at again later.
+    Full,
+    /// The connection ends over it.
+    Close(Close),
+}
+
+impl World {
+    /// Offers a client's message to the lane of its route.
+    pub fn offer(&mut self, index: u32, offer: &Offer<'_>) -> Offered {
+        let publish = &offer.publish;
+        let generation = self.clients.generation(index);
+        let Some(client) = self.clients.at(index) else { return Offered::Done };
+        let topic = match offer.alias {
+            0 => publish.topic,
+            // The session has looked it up before it made the offer.
+            alias => client.session.topic(alias).unwrap_or_default(),
+        };
+        let book = &self.books[self.index];
+        let Some(route) = self.routes.find(topic) else {
+            book.publishes_unrouted.add(1);
+            return self.answer(index, offer, Answer::Kept(Reason::NoMatchingSubscribers));
+        };
+        if route.is_null() {
+            return self.answer(index, offer, Answer::Kept(Reason::Success));
+        }
+        let desk = &mut self.desks[usize::from(route.lane().0)];
+        match desk.lane.admit(publish.payload.len() + topic.len()) {
+            kafka::Offer::Accepted => {}
+            kafka::Offer::Full => {
+                self.waiting.push(ClientRef { index, generation });
+                return Offered::Full;
+            }
+            kafka::Offer::Refused(refusal) => {
+                return self.answer(index, offer, Answer::Refused(refusal));
+            }
+        }
+        let ticket = Ticket {
+            shard: self.index as u8,
+            generation,
+            slot: index,
+            packet_id: publish.packet_id,
+        };
+        let context = Context { client_id: &client.id, topic, user: client.user(), qos: publish.qos as u8 };
+        route.render(&context, &mut desk.batch, publish.payload, ticket.to_word());
+        client.session.on_taken(publish.packet_id, publish.qos, &mut self.busy_pool);
+        book.publishes.on_received(publish.qos as u8);
+        Offered::Done
+    }
+
+    /// Answers a message on the spot.
+    fn answer(&mut self, index: u32, offer: &Offer<'_>, answer: Answer) -> Offered {
+        let (qos, packet_id) = (offer.publish.qos, offer.publish.packet_id);
+        let book = &self.books[self.index];
+        book.publishes.on_received(qos as u8);
+        let reason = match answer {
+            Answer::Kept(reason) => {
+                book.publishes.on_acknowledged(qos as u8);
+                reason
+            }
+            Answer::Refused(refusal) => {
+                book.publishes.on_refused(refusal.index());
+                refusal.reason()
+            }
+        };
+        let Some(client) = self.clients.at(index) else { return Offered::Done };
+        let (pool, out) = (&mut self.busy_pool, &mut self.scratch);
+        match client.session.on_answered(packet_id, qos, reason, pool, out) {
+            Settled::Close(close) => Offered::Close(close),
+            _ => Offered::Done,
+        }
+    }
+
+    /// A delivery report came home.
+    pub fn on_report(&mut self, word: u64, outcome: kafka::Outcome) {
+        let ticket = Ticket::from_word(word);
+        let at = ClientRef { index: ticket.slot, generation: ticket.generation };
+        let refusal = match outcome {
+            kafka::Outcome::Delivered => None,
+            kafka::Outcome::Failed(refusal) => Some(refusal),
+        };
+        let book = &self.books[self.index];
+        // QoS 0 has no packet id and no one who waits: it settles the same whoever is there.
+        if ticket.packet_id == 0 {
+            return match refusal {
+                None => book.publishes.on_acknowledged(0),
+                Some(refusal) => book.publishes.on_refused(refusal.index()),
+            };
+        }
+        let Some(client) = self.clients.find(at) else {
+            return book.publishes.on_settled_after_gone();
+        };
+        let reason = refusal.map_or(Reason::Success, Refusal::reason);
+        let (pool, out) = (&mut self.busy_pool, &mut self.scratch);
+        let (settled, qos) = client.session.on_settled(ticket.packet_id, reason, pool, out);
+        match (settled, refusal) {
+            (Settled::Unknown, _) => book.publishes.on_settled_after_gone(),
+            (_, Some(refusal)) => book.publishes.on_refused(refusal.index()),
+            (_, None) => book.publishes.on_acknowledged(qos as u8),
+        }
+        let unwindowed = client.paused.has(Paused::WINDOW)
+            && client.session.owed_count() <= usize::from(self.terms.receive_max) / 2;
+        self.owe(at.index);
+        match settled {
+            Settled::Close(close) => self.end(at.index, close),
+            _ if unwindowed => self.resume(at.index, Paused::WINDOW),
+            _ => {}
+        }
+    }
+}
+
+/// An answer that is known at once.
+enum Answer {
+    /// The message is where its route wants it, which may be nowhere.
+    Kept(Reason),
+    /// It goes nowhere.
+    Refused(Refusal),
+}

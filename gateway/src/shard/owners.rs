@@ -1,0 +1,52 @@
+//! Who owns each slot of a ring's table; 4 bytes per slot, touched only once used.
+
+/// The owner of a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Owner {
+    /// No one: the slot is free, or on its way to another shard.
+    Nobody,
+    /// A connection whose CONNECT has not come.
+    Stranger,
+    /// A connection that was told to go.
+    Leaving,
+    /// The client at this place of the slab.
+    Client(u32),
+}
+
+/// The owners of one ring's slots.
+pub struct Owners {
+    /// 0 is nobody, so that a fresh table is untouched zero pages.
+    codes: Vec<u32>,
+}
+
+const FIRST_CLIENT: u32 = 3;
+
+impl Owners {
+    /// A table of free slots.
+    pub fn new(slots: u32) -> Self {
+        Self { codes: vec![0; slots as usize] }
+    }
+
+    /// Who owns a slot.
+    pub fn of(&self, slot: u32) -> Owner {
+        match self.codes[slot as usize] {
+            0 => Owner::Nobody,
+            1 => Owner::Stranger,
+            2 => Owner::Leaving,
+            code => Owner::Client(code - FIRST_CLIENT),
+        }
+    }
+
+    /// Says who owns a slot from now on.
+    pub fn set(&mut self, slot: u32, owner: Owner) {
+        self.codes[slot as usize] = match owner {
+            Owner::Nobody => 0,
+            Owner::Stranger => 1,
+            Owner::Leaving => 2,
+            Owner::Client(index) => index + FIRST_CLIENT,
+        };
+    }
+}
+
+const _: () =
+    assert!(crate::limits::CLIENTS_PER_SHARD_MAX < (u32::MAX - FIRST_CLIENT) as usize);

@@ -1,0 +1,83 @@
+//! Backpressure: sockets that are not read for a while, and when they are again.
+
+use std::mem;
+
+use tributary_proto::close::Close;
+
+use super::client::{Paused, Reading};
+use super::clients::ClientRef;
+use super::world::{Order, Socket, World};
+use crate::limits::{OUT_QUEUE_BYTES_MAX, OUT_QUEUE_STALL_TICKS_MAX};
+
+impl World {
+    /// Takes a reason to wait away from a client; reads on when it was the last.
+    pub fn resume(&mut self, index: u32, reason: Paused) {
+        let now_tick = self.now_tick;
+        let Some(client) = self.clients.at(index) else { return };
+        if !client.paused.lift(reason) {
+            return;
+        }
+        // It was this gateway that did not listen: its silence counts from now on.
+        client.heard_tick = now_tick;
+        self.book().resumes.add(1);
+        self.resume_partial(index);
+        let Some(client) = self.clients.at(index) else { return };
+        if !client.paused.any() && client.reading == Reading::Nothing {
+            client.reading = Reading::Poll;
+            self.orders.push(Order::Poll(Socket { ring: client.ring, conn: client.conn }));
+        }
+    }
+
+    /// A lane has room again: everyone who waited for one tries again, and waits again if that
+    /// was not the lane.
+    pub fn on_room(&mut self) {
+        for at in mem::take(&mut self.waiting) {
+            if self.clients.find(at).is_some() {
+                self.resume(at.index, Paused::LANE);
+            }
+        }
+    }
+
+    /// Notes how much a client leaves unread after its answers were handed to the ring.
+    pub fn on_out_queue(&mut self, index: u32, generation: u16, bytes: usize) {
+        let now_tick = self.now_tick;
+        let Some(client) = self.clients.at(index) else { return };
+        let full = bytes > OUT_QUEUE_BYTES_MAX;
+        match (full, client.paused.has(Paused::OUT)) {
+            (true, false) => {
+                if let Some(io) = client.io.as_mut() {
+                    io.stalled_tick = now_tick;
+                }
+                self.stalled.push(ClientRef { index, generation });
+                self.pause(index, Paused::OUT);
+                self.book().bounds_hit.add(crate::bound::OUT_QUEUE, 1);
+            }
+            (false, true) if bytes < OUT_QUEUE_BYTES_MAX / 2 => self.resume(index, Paused::OUT),
+            _ => {}
+        }
+    }
+
+    /// Disconnects clients that have not read their answers for too long.
+    pub fn end_stalled(&mut self) {
+        let mut stalled = mem::take(&mut self.stalled);
+        let now_tick = self.now_tick;
+        let mut too_long = Vec::new();
+        stalled.retain(|at| {
+            let Some(client) = self.clients.find(*at) else { return false };
+            if !client.paused.has(Paused::OUT) {
+                return false;
+            }
+            let since = client.io.as_ref().map_or(now_tick, |io| io.stalled_tick);
+            let over = now_tick.wrapping_sub(since) > OUT_QUEUE_STALL_TICKS_MAX;
+            if over {
+                too_long.push(at.index);
+            }
+            !over
+        });
+        stalled.append(&mut self.stalled);
+        self.stalled = stalled;
+        for index in too_long {
+            self.end(index, Close::OutQueueFull);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Decode and session: bytes of a client in, its packets handled one by one.
+
+use tributary_proto::close::Close;
+use tributary_proto::decode;
+use tributary_proto::frame::{self, Front};
+use tributary_proto::session::Reaction;
+
+use super::client::Paused;
+use super::offer::Offered;
+use super::world::World;
+use crate::limits::REASSEMBLY_BYTES_PER_SHARD_MAX;
+
+/// How far a client's bytes were handled.
+struct Progress {
+    /// Bytes that need not be looked at again.
+    consumed: usize,
+    /// Why handling stopped before the end, if not for want of bytes.
+    stop: Option<Stop>,
+}
+
+enum Stop {
+    Pause(Paused),
+    Close(Close),
+}
+
+impl World {
+    /// Handles what a client has sent. What cannot be handled yet is put away with it.
+    pub fn on_bytes(&mut self, index: u32, bytes: &[u8]) {
+        let Some(client) = self.clients.at(index) else { return };
+        let has_partial = client.io.as_ref().is_some_and(|io| !io.partial.is_empty());
+        if !has_partial && !client.paused.any() {
+            let progress = self.handle(index, bytes);
+            return self.put_away(index, &bytes[progress.consumed..], progress.stop);
+        }
+        let io = client.io.get_or_insert_with(|| self.spares.lend_io());
+        io.partial.extend_from_slice(bytes);
+        self.reassembly_bytes += bytes.len();
+        if client.paused.any() {
+            return self.bound_reassembly(index);
+        }
+        self.resume_partial(index);
+    }
+
+    /// Handles what was put away with a client.
+    pub fn resume_partial(&mut self, index: u32) {
+        let Some(client) = self.clients.at(index) else { return };
+        let Some(io) = client.io.as_mut().filter(|io| !io.partial.is_empty()) else { return };
+        let mut bytes = std::mem::take(&mut io.partial);
+        self.reassembly_bytes -= bytes.len();
+        let progress = self.handle(index, &bytes);
+        let keeps_all = progress.consumed == 0 && progress.stop.is_none();
+        if let Some(io) = self.clients.at(index).and_then(|client| client.io.as_mut())
+            && keeps_all
+        {
+            // A long packet on its way: put the same buffer back instead of copying it each time.
+            self.reassembly_bytes += bytes.len();
+            io.partial = bytes;
+            return self.bound_reassembly(index);
+        }
+        self.put_away(index, &bytes[progress.consumed..], progress.stop);
+        bytes.clear();
+        self.spares.give_back(bytes);
+    }
+
+    /// Keeps what was not handled, and does what handling stopped for.
+    fn put_away(&mut self, index: u32, rest: &[u8], stop: Option<Stop>) {
+        if let Some(Stop::Close(close)) = stop {
+            return self.end(index, close);
+        }
+        let Some(client) = self.clients.at(index) else { return };
+        if !rest.is_empty() {
+            let io = client.io.get_or_insert_with(|| self.spares.lend_io());
+            io.partial.extend_from_slice(rest);
+            self.reassembly_bytes += rest.len();
+        }
+        if let Some(Stop::Pause(reason)) = stop {
+            self.pause(index, reason);
+        }
+        self.bound_reassembly(index);
+    }
+
+    fn bound_reassembly(&mut self, index: u32) {
+        if self.reassembly_bytes > REASSEMBLY_BYTES_PER_SHARD_MAX {
+            self.end(index, Close::ReassemblyFull);
+        }
+    }
+
+    /// Handles packet after packet until the bytes or the client's room run out.
+    fn handle(&mut self, index: u32, bytes: &[u8]) -> Progress {
+        let mut consumed = 0;
+        let mut packets = 0;
+        let stop = loop {
+            match frame::front(&bytes[consumed..], self.terms.packet_bytes_max) {
+                Ok(Front::Short { .. }) => break None,
+                Ok(Front::Frame { first_byte, body, rest }) => {
+                    if let Some(stop) = self.on_frame(index, first_byte, body) {
+                        break Some(stop);
+                    }
+                    consumed = bytes.len() - rest.len();
+                    packets += 1;
+                }
+                Err(how) => break Some(Stop::Close(Close::Malformed(how))),
+            }
+        };
+        if packets > 0 {
+            self.book().packets_in.add(packets);
+            let now_tick = self.now_tick;
+            if let Some(client) = self.clients.at(index) {
+                client.heard_tick = now_tick;
+            }
+        }
+        self.owe(index);
+        Progress { consumed, stop }
+    }
+
+    /// Handles one packet; its answer goes to `scratch`.
+    fn on_frame(&mut self, index: u32, first_byte: u8, body: &[u8]) -> Option<Stop> {
+        let client = self.clients.at(index)?;
+        let packet = match decode::packet(client.session.version(), first_byte, body) {
+            Ok(packet) => packet,
+            Err(how) => return Some(Stop::Close(Close::Malformed(how))),
+        };
+        let (pool, out) = (&mut self.busy_pool, &mut self.scratch);
+        match client.session.on_packet(packet, &self.terms, pool, out) {
+            Reaction::Done => {
+                client.session.rest(pool);
+                None
+            }
+            Reaction::Wait => Some(Stop::Pause(Paused::WINDOW)),
+            Reaction::Close(close) => Some(Stop::Close(close)),
+            Reaction::Offer(offer) => match self.offer(index, &offer) {
+                Offered::Done => None,
+                Offered::Full => Some(Stop::Pause(Paused::LANE)),
+                Offered::Close(close) => Some(Stop::Close(close)),
+            },
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Coarse time: keep-alives, deadlines, demotions and the sweep of a drain.
+
+use tributary_proto::close::Close;
+
+use super::client::{Paused, Reading};
+use super::world::{Order, Socket, World};
+use crate::limits::{
+    DEMOTIONS_PER_SEC_MAX, DRAIN_CLIENTS_PER_TICK, HOT_QUIET_SECS, TICKS_PER_SEC,
+};
+
+impl World {
+    /// Does what is due at `now_tick`. Sockets whose time is up are returned for their ring.
+    pub fn on_tick(&mut self, now_tick: u32) -> Vec<Socket> {
+        let new_second = now_tick / TICKS_PER_SEC != self.now_tick / TICKS_PER_SEC;
+        self.now_tick = now_tick;
+        self.end_silent();
+        if new_second {
+            self.end_stalled();
+            self.demote_quiet();
+        }
+        if self.draining {
+            self.sweep_draining();
+        }
+        self.overdue()
+    }
+
+    /// Disconnects clients that were silent for one and a half keep-alives \[MQTT-3.1.2-22\].
+    fn end_silent(&mut self) {
+        while let Some(index) = self.wheel.pop(&mut self.clients, self.now_tick) {
+            let now_tick = self.now_tick;
+            let Some(client) = self.clients.at(index) else { continue };
+            if client.paused.any() {
+                client.heard_tick = now_tick;
+            }
+            match client.silence_ends() {
+                Some(tick) if tick <= now_tick => self.end(index, Close::KeepAlive),
+                Some(tick) => self.wheel.put(&mut self.clients, index, tick),
+                None => {}
+            }
+        }
+    }
+
+    /// Takes the multishot receive from clients that fell quiet.
+    fn demote_quiet(&mut self) {
+        let now_sec = self.now_sec() as u16;
+        for _ in 0..self.hot.len().min(DEMOTIONS_PER_SEC_MAX) {
+            let Some(at) = self.hot.pop_front() else { return };
+            let Some(client) = self.clients.find(at) else { continue };
+            if client.reading != Reading::Multishot {
+                continue;
+            }
+            if u32::from(now_sec.wrapping_sub(client.heat_sec)) < HOT_QUIET_SECS {
+                self.hot.push_back(at);
+                continue;
+            }
+            client.heat = 0;
+            self.orders.push(Order::CancelReceive(Socket { ring: client.ring, conn: client.conn }));
+            self.book().demotions.add(1);
+        }
+    }
+
+    /// Connections that sent no CONNECT in time or did not go when told to.
+    fn overdue(&mut self) -> Vec<Socket> {
+        let now_tick = self.now_tick;
+        let mut overdue = Vec::new();
+        while self.strangers.front().is_some_and(|one| one.deadline_tick <= now_tick) {
+            // The line above proves that there is a front.
+            overdue.push(self.strangers.pop_front().unwrap().socket);
+        }
+        let gone = self.leaving.iter().filter(|(_, leaving)| leaving.deadline_tick <= now_tick);
+        overdue.extend(gone.map(|(socket, _)| *socket));
+        overdue
+    }
+
+    /// Begins to let all clients go.
+    pub fn begin_drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Lets clients go whom nothing is owed, some per tick; reads nothing more from the others.
+    fn sweep_draining(&mut self) {
+        let mut from = Some(0);
+        let mut told_count = 0;
+        while let Some(start) = from {
+            let (some, next) = self.clients.some_from(start, 1024);
+            from = next;
+            for index in some {
+                let Some(client) = self.clients.at(index) else { continue };
+                if client.session.owed_count() > 0 {
+                    self.pause(index, Paused::DRAIN);
+                } else if told_count < DRAIN_CLIENTS_PER_TICK {
+                    told_count += 1;
+                    self.end(index, Close::ServerDrain);
+                }
+            }
+        }
+    }
+
+    /// The time to drain is over: everyone goes, whatever is owed.
+    pub fn abandon(&mut self) {
+        let mut from = Some(0);
+        while let Some(start) = from {
+            let (some, next) = self.clients.some_from(start, 1024);
+            from = next;
+            some.into_iter().for_each(|index| self.end(index, Close::ServerDrain));
+        }
+    }
+}
