@@ -1,0 +1,20 @@
+//! Appends what the server says to a buffer of bytes. It cannot fail: who calls it bounds the
+//! payloads, and a string that two bytes of length cannot say is cut, not written wrong.
+
+mod ack;
+
+mod connack;
+
+mod end;
+
+mod field;
+
+mod publish;
+
+mod subscribe;
+
+pub use ack::{puback, pubcomp, pubrec, pubrel};
+pub use connack::connack;
+pub use end::{auth, disconnect, pingresp};
+pub use publish::publish;
+pub use subscribe::{suback, unsuback};

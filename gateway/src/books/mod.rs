@@ -1,0 +1,192 @@
+//! The books of one shard: every counter that shard keeps, where one thread writes and any reads.
+//!
+//! Adding a counter is one line of the table below: the struct, the constructor, `/metrics` and
+//! `/api/v1/stats` all follow from it.
+
+mod balance;
+mod cell;
+mod histogram;
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+pub use balance::Balance;
+pub use cell::{Cells, Count, LABELS_MAX, Tally};
+pub use histogram::{Histogram, HistogramReading};
+
+/// What the shard's vocabularies are called outside, in the order of their indices.
+///
+/// They come from the code that owns each vocabulary, so that a new variant there needs no edit
+/// here.
+#[derive(Clone, Copy, Debug)]
+pub struct Names {
+    /// Why a connection ended.
+    pub close: &'static [&'static str],
+    /// Why a publish was refused.
+    pub refusal: &'static [&'static str],
+    /// How the bytes of a peer were wrong.
+    pub malformed: &'static [&'static str],
+    /// Which bound of the budget was hit.
+    pub bound: &'static [&'static str],
+}
+
+/// Protocol versions, in the order in which [`ShardBooks::connects`] counts them.
+pub const VERSIONS: &[&str] = &["3.1", "3.1.1", "5"];
+
+/// What Prometheus has to know about a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only ever grows while the process lives.
+    Counter,
+    /// A level, up and down.
+    Gauge,
+}
+
+/// One metric as one shard, or the sum of several, had it when it was read.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Without the `_total` that the text format adds to a counter.
+    pub metric: &'static str,
+    pub help: &'static str,
+    pub kind: Kind,
+    /// Name of the label; empty when there is one value only.
+    pub label: &'static str,
+    /// Values of the label, beside `values`; one empty string when there is no label.
+    pub labels: &'static [&'static str],
+    pub values: Vec<u64>,
+}
+
+impl Entry {
+    /// Over all values of the label.
+    pub fn sum(&self) -> u64 {
+        self.values.iter().sum()
+    }
+}
+
+macro_rules! books {
+    ($names:ident; $(
+        $field:ident : $cells:ty = $new:expr, $kind:ident $metric:literal $label:literal, $help:literal;
+    )*) => {
+        /// Written by the thread of one shard alone, read by the control thread.
+        ///
+        /// Aligned to two cache lines (the prefetcher fetches pairs), so that no shard's counting
+        /// slows its neighbour's.
+        #[repr(align(128))]
+        #[derive(Debug)]
+        pub struct ShardBooks {
+            $( #[doc = $help] pub $field: $cells, )*
+            /// Publishes, from received to settled: the part of the books that must balance.
+            pub publishes: Balance,
+            /// How long one turn of the loop took.
+            pub loop_time: Histogram,
+            /// Milliseconds from `opened` to the last sign of life.
+            heartbeat_millis: AtomicU64,
+            opened: Instant,
+        }
+
+        impl ShardBooks {
+            /// Empty books. Fails to start (by panic) when a vocabulary outgrows [`LABELS_MAX`].
+            pub fn new($names: &Names) -> Self {
+                ShardBooks {
+                    $( $field: $new, )*
+                    publishes: Balance::new($names.refusal),
+                    loop_time: Histogram::new(),
+                    heartbeat_millis: AtomicU64::new(0),
+                    opened: Instant::now(),
+                }
+            }
+
+            /// Every metric but the histogram, in a fixed order.
+            ///
+            /// The publishes are read as they stood at the end of one turn, so their sums balance.
+            pub fn read(&self) -> Vec<Entry> {
+                let mut entries = vec![ $( Entry {
+                    metric: $metric,
+                    help: $help,
+                    kind: Kind::$kind,
+                    label: $label,
+                    labels: self.$field.labels(),
+                    values: self.$field.values(),
+                }, )* ];
+                entries.extend(self.publishes.read());
+                entries
+            }
+        }
+    };
+}
+
+books! { names;
+    connects: Tally<4> = Tally::new(VERSIONS), Counter "tributary_connects" "version",
+        "Clients accepted by CONNACK, by protocol version";
+    connections: Count = Count::new(), Gauge "tributary_connections" "",
+        "Clients connected now";
+    disconnects: Tally = Tally::new(names.close), Counter "tributary_disconnects" "reason",
+        "Connections that ended, by reason";
+    malformed: Tally = Tally::new(names.malformed), Counter "tributary_malformed" "kind",
+        "Packets that broke the protocol, by how";
+    packets_in: Count = Count::new(), Counter "tributary_packets_in" "",
+        "MQTT packets received";
+    packets_out: Count = Count::new(), Counter "tributary_packets_out" "",
+        "MQTT packets sent";
+    bytes_in: Count = Count::new(), Counter "tributary_bytes_in" "",
+        "Bytes received from clients";
+    bytes_out: Count = Count::new(), Counter "tributary_bytes_out" "",
+        "Bytes sent to clients";
+    pauses: Count = Count::new(), Counter "tributary_pauses" "",
+        "Sockets no longer read because a lane was full";
+    resumes: Count = Count::new(), Counter "tributary_resumes" "",
+        "Paused sockets read again";
+    handed_over: Count = Count::new(), Counter "tributary_handed_over" "",
+        "Connections sent on to their home shard";
+    taken_over: Count = Count::new(), Counter "tributary_taken_over" "",
+        "Connections received from the shard that accepted them";
+    promotions: Count = Count::new(), Counter "tributary_promotions" "",
+        "Connections promoted to multishot receive";
+    demotions: Count = Count::new(), Counter "tributary_demotions" "",
+        "Connections back on the one-shot poll";
+    bounds_hit: Tally = Tally::new(names.bound), Counter "tributary_bounds_hit" "bound",
+        "Times a bound of the budget was reached, by bound";
+    ring_accepted: Count = Count::new(), Counter "tributary_ring_accepted" "",
+        "Sockets accepted by the rings";
+    ring_accept_failed: Count = Count::new(), Counter "tributary_ring_accept_failed" "",
+        "Accepts that the kernel ended with an error";
+    ring_enters: Count = Count::new(), Counter "tributary_ring_enters" "",
+        "Calls of io_uring_enter";
+    ring_completions: Count = Count::new(), Counter "tributary_ring_completions" "",
+        "Completions taken from the rings";
+    ring_no_buffers: Count = Count::new(), Counter "tributary_ring_no_buffers" "",
+        "Receives that found the buffer ring empty";
+    ring_cq_overflow: Count = Count::new(), Counter "tributary_ring_cq_overflow" "",
+        "Times a completion queue overflowed";
+    ring_stale: Count = Count::new(), Counter "tributary_ring_stale" "",
+        "Completions for a connection that had already left its slot";
+}
+
+impl ShardBooks {
+    /// A sign of life, once per turn and at least once a second while parked.
+    pub fn beat(&self, now: Instant) {
+        let millis = now.saturating_duration_since(self.opened).as_millis() as u64;
+        self.heartbeat_millis.store(millis, Ordering::Relaxed);
+    }
+
+    /// How long ago the last sign of life was, in milliseconds.
+    pub fn silent_millis(&self, now: Instant) -> u64 {
+        let millis = now.saturating_duration_since(self.opened).as_millis() as u64;
+        millis.saturating_sub(self.heartbeat_millis.load(Ordering::Relaxed))
+    }
+}
+
+/// Adds up what several shards read; empty when there is none.
+pub fn sum(shards: &[Vec<Entry>]) -> Vec<Entry> {
+    let mut total = shards.first().cloned().unwrap_or_default();
+    for entries in shards.iter().skip(1) {
+        for (into, from) in total.iter_mut().zip(entries) {
+            for (value, more) in into.values.iter_mut().zip(&from.values) {
+                *value += more;
+            }
+        }
+    }
+    total
+}

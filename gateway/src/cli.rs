@@ -1,0 +1,155 @@
+//! The command line, and the help that teaches it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  tributary                                  MQTT on 127.0.0.1:1883, everything to the topic `mqtt`
+                                             of an embedded Kafka (gone when the program ends)
+  tributary --kafka 10.0.0.5:9092            the same, to a Kafka of your own
+  tributary --config gw.toml --listen 0.0.0.0:1883
+  tributary check --config gw.toml           say every error in the file, change nothing
+
+Settings come from, first wins: the command line, the environment (TRIBUTARY_SECTION__KEY, as in
+TRIBUTARY_LISTEN__MQTT__ADDRESS=0.0.0.0:1883), the file, the defaults.
+TRIBUTARY_LOG=tributary=debug,rdkafka=warn chooses what is logged, per module.
+
+SIGTERM and SIGINT drain: no new clients, wait for Kafka's acknowledgements, flush, exit 0.
+
+Exit codes:
+  0  fine
+  1  refused to start, with a sentence that says why and what to do
+  2  wrong usage
+  3  a service objective was missed (tributary-loadgen only)";
+
+/// What was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    Run(RunArgs),
+    Check(CheckArgs),
+}
+
+/// What the command line says about a run; whatever it leaves open the environment, the file and
+/// the defaults decide.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunArgs {
+    /// The TOML file with listeners, clusters and routes
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Take MQTT here [default: 127.0.0.1:1883]; may be given again; replaces every [listen.*]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Vec<SocketAddr>,
+    /// Brokers of the cluster `main` [default: an embedded Kafka]
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
+    pub kafka: Vec<String>,
+    /// Metrics, health and dashboard [default: 127.0.0.1:9883]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub control: Option<SocketAddr>,
+    /// Shard threads [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub shards: Option<u64>,
+    /// Clients at the same time [default: what the descriptor limit allows]
+    #[arg(long, value_name = "N")]
+    pub max_connections: Option<u64>,
+}
+
+/// What to check.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct CheckArgs {
+    /// The TOML file to check, with the environment as it is now
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// Carries MQTT from very many devices into Kafka, and acknowledges only what Kafka has
+#[derive(Parser)]
+#[command(name = "tributary", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Named>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Subcommand)]
+enum Named {
+    /// Take MQTT and carry it into Kafka (what happens without a command, too)
+    #[command(after_help = EXAMPLES)]
+    Run(RunArgs),
+    /// Say every error of a configuration file with line, key and what would be right
+    ///
+    /// Prints `ok: ...` and exits 0, or the errors to stderr and exits 1.
+    Check(CheckArgs),
+}
+
+impl From<Cli> for Command {
+    fn from(cli: Cli) -> Self {
+        match cli.command {
+            None => Command::Run(cli.run),
+            Some(Named::Run(args)) => Command::Run(args),
+            Some(Named::Check(args)) => Command::Check(args),
+        }
+    }
+}
+
+/// Reads the process's arguments. On `--help` and `--version` it prints and exits 0, on wrong usage
+/// it says what is wrong and exits 2.
+pub fn parse() -> Command {
+    Cli::parse().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(line: &str) -> Result<Command, clap::Error> {
+        let words = std::iter::once("tributary").chain(line.split_whitespace());
+        Cli::try_parse_from(words).map(Command::from)
+    }
+
+    #[test]
+    fn no_command_means_run() {
+        let flags = "--listen 127.0.0.1:0 --listen [::1]:1884 --kafka a:1,b:2 --shards 2";
+        let bare = command(flags).unwrap();
+        assert_eq!(bare, command(&format!("run {flags}")).unwrap());
+        let Command::Run(args) = bare else {
+            panic!("{bare:?}")
+        };
+        assert_eq!(
+            args.listen,
+            [
+                "127.0.0.1:0".parse().unwrap(),
+                "[::1]:1884".parse().unwrap()
+            ]
+        );
+        assert_eq!(args.kafka, ["a:1", "b:2"]);
+        assert_eq!(args.shards, Some(2));
+        assert_eq!(command("").unwrap(), Command::Run(RunArgs::default()));
+    }
+
+    #[test]
+    fn check_needs_a_file() {
+        assert!(command("check").is_err());
+        let config = PathBuf::from("gw.toml");
+        assert_eq!(
+            command("check --config gw.toml").unwrap(),
+            Command::Check(CheckArgs { config })
+        );
+    }
+
+    #[test]
+    fn wrong_usage_exits_with_2_and_help_with_0() {
+        for line in [
+            "--lisen 127.0.0.1:1",
+            "--listen 1883",
+            "walk",
+            "--shards many",
+        ] {
+            assert_eq!(command(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+        assert_eq!(command("--help").unwrap_err().exit_code(), 0);
+    }
+}

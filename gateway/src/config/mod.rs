@@ -1,0 +1,121 @@
+//! Turns command line, environment, file and defaults into [`Settings`], or into every reason why
+//! not, each with its place and what would be right.
+//!
+//! ```text
+//! file --document--> tree <--environment-- TRIBUTARY_SECTION__KEY
+//!                      |
+//!                   sections --> Settings <-- command line
+//!                      |             |
+//!                    faults <-- routes checked as a whole
+//! ```
+
+mod document;
+mod environment;
+mod faults;
+mod routes;
+mod section;
+mod sections;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use crate::cli::RunArgs;
+
+use document::Table;
+pub use faults::{Fault, Faults, Place};
+pub use routes::{RouteCheck, RouteFault};
+pub use settings::{
+    AckPolicy, Cluster, Control, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt, Protocol,
+    RouteRule, Settings, Shards, Token,
+};
+
+/// The settings of a run with these arguments in this environment.
+///
+/// `check_routes` looks at all the rules together: filters, templates, rules that never match.
+/// `environment` is every variable of the process; those that are not ours are passed over.
+pub fn load(
+    args: &RunArgs,
+    environment: impl IntoIterator<Item = (String, String)>,
+    check_routes: RouteCheck,
+) -> Result<Settings, Faults> {
+    let mut faults = Faults::default();
+    let text = match &args.config {
+        Some(path) => read(path, &mut faults),
+        None => String::new(),
+    };
+    if let Some(path) = &args.config {
+        faults.file = path.display().to_string();
+    }
+    let mut tree = document::parse(&text, &mut faults);
+    // A file that is not TOML has lost keys: what would be said about them would mislead.
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    environment::overlay(&mut tree, environment, &mut faults);
+    let settings = assemble(tree, args, check_routes, &mut faults);
+    if faults.is_empty() {
+        Ok(settings)
+    } else {
+        Err(faults.sorted())
+    }
+}
+
+/// Reads every section, whatever was wrong in the one before, so that all faults are found at once.
+fn assemble(
+    tree: Table,
+    args: &RunArgs,
+    check_routes: RouteCheck,
+    faults: &mut Faults,
+) -> Settings {
+    let mut top = section::Section::top(tree, faults);
+    let listeners = sections::listeners(&mut top, &args.listen);
+    let clusters = sections::clusters(&mut top, &args.kafka);
+    let (mut rules, places) = routes::read(&mut top);
+    let mqtt = sections::mqtt(&mut top);
+    let shards = sections::shards(&mut top, args);
+    let control = sections::control(&mut top, args.control);
+    let drain = sections::drain(&mut top);
+    let log = sections::log(&mut top);
+    let kafka = routes::settle_clusters(&mut rules, &places, &clusters, &mut top);
+    routes::check(&rules, &places, check_routes, &mut top);
+    top.close();
+    Settings {
+        listeners,
+        clusters,
+        kafka,
+        routes: rules,
+        mqtt,
+        shards,
+        control,
+        drain,
+        log,
+    }
+}
+
+fn read(path: &Path, faults: &mut Faults) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| {
+        faults.file = path.display().to_string();
+        faults.add(
+            Place::File,
+            String::new(),
+            format!("cannot be read: {error}"),
+            "name a TOML file this user may read",
+        );
+        String::new()
+    })
+}
+
+impl Settings {
+    /// What `check` says of a file in which nothing is wrong.
+    pub fn summary(&self) -> String {
+        let count = |n: usize, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
+        format!(
+            "ok: {}, {}, {}",
+            count(self.listeners.len(), "listener"),
+            count(self.routes.len(), "route"),
+            count(self.clusters.len(), "cluster")
+        )
+    }
+}

@@ -1,0 +1,186 @@
+//! The `[[route]]` tables, what they default to, and the checks that look at all of them at once.
+
+use std::collections::BTreeMap;
+
+use super::faults::{Place, suggest};
+use super::section::Section;
+use super::settings::{AckPolicy, Cluster, EMBEDDED_CLUSTER, Kafka, RouteRule};
+
+const TOPIC_HEADER: (&str, &str) = ("mqtt.topic", "{topic}");
+const KEY_DEFAULT: &str = "{client_id}";
+
+/// Looks at all rules together: filters, templates, names, rules that can never match.
+///
+/// A parameter, since compiling routes is the work of the module that runs them.
+pub type RouteCheck = fn(&[RouteRule]) -> Vec<RouteFault>;
+
+/// What a [`RouteCheck`] has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteFault {
+    /// Index of the rule.
+    pub rule: usize,
+    /// The key that is wrong, as in `filter`.
+    pub key: &'static str,
+    /// What is wrong; what would be right.
+    pub message: String,
+}
+
+/// Where each rule and its keys were written.
+pub(super) struct RulePlaces {
+    rule: Place,
+    keys: BTreeMap<&'static str, Place>,
+}
+
+impl RulePlaces {
+    /// Where the key is, or the rule when the key is not written.
+    fn of(&self, key: &str) -> Place {
+        self.keys.get(key).unwrap_or(&self.rule).clone()
+    }
+}
+
+/// The rules as written; with none, everything goes to the topic `mqtt`.
+pub(super) fn read(top: &mut Section<'_>) -> (Vec<RouteRule>, Vec<RulePlaces>) {
+    let mut rules = Vec::new();
+    let mut places = Vec::new();
+    for (index, entry) in top.listed("route").into_iter().enumerate() {
+        let mut section = top.child_of("[[route]]".to_string(), entry);
+        let (rule, rule_places) = rule(&mut section, index);
+        section.close();
+        rules.push(rule);
+        places.push(rule_places);
+    }
+    if rules.is_empty() {
+        rules.push(everything());
+        places.push(RulePlaces {
+            rule: Place::File,
+            keys: BTreeMap::new(),
+        });
+    }
+    (rules, places)
+}
+
+fn rule(section: &mut Section<'_>, index: usize) -> (RouteRule, RulePlaces) {
+    let mut places = RulePlaces {
+        rule: section.place.clone(),
+        keys: BTreeMap::new(),
+    };
+    let mut text = |section: &mut Section<'_>, key| {
+        let (text, place) = section.text(key)?;
+        places.keys.insert(key, place);
+        Some(text)
+    };
+    let filter = text(section, "filter");
+    let topic = text(section, "topic");
+    let key = text(section, "key").unwrap_or_else(|| KEY_DEFAULT.to_string());
+    let cluster = text(section, "cluster").unwrap_or_default();
+    if filter.is_none() {
+        let right = "write an MQTT topic filter, as in \"dw/+/telemetry\", or \"#\" for all";
+        section.fault(
+            section.place.clone(),
+            "filter",
+            "is missing or wrong",
+            right,
+        );
+    }
+    if topic.is_none() {
+        let right = "write a Kafka topic, or \"\" for the null route";
+        section.fault(section.place.clone(), "topic", "is missing or wrong", right);
+    }
+    let ack = section.choice("ack", &[("kafka", AckPolicy::Kafka)], &["spool", "accept"]);
+    section.choice("on_outage", &[("withhold", ())], &["spool", "reject"]);
+    let local = section.boolean("local").unwrap_or(true);
+    let headers = headers(section, &mut places);
+    let rule = RouteRule {
+        // What is missing was said above; what stands in for it must not make the later checks
+        // speak, and a filter of its own shadows no other rule.
+        filter: filter.unwrap_or_else(|| format!("missing/{index}")),
+        cluster,
+        topic: topic.unwrap_or_else(|| "mqtt".to_string()),
+        key,
+        headers,
+        ack: ack.unwrap_or(AckPolicy::Kafka),
+        local,
+    };
+    (rule, places)
+}
+
+/// `mqtt.topic` first unless it is given otherwise (`""` leaves it out), then what is written.
+fn headers(section: &mut Section<'_>, places: &mut RulePlaces) -> Vec<(String, String)> {
+    let mut headers = vec![(TOPIC_HEADER.0.to_string(), TOPIC_HEADER.1.to_string())];
+    for (name, template, place) in section.map("headers") {
+        places.keys.entry("headers").or_insert(place);
+        headers.retain(|(present, _)| *present != name);
+        if !(name == TOPIC_HEADER.0 && template.is_empty()) {
+            headers.push((name, template));
+        }
+    }
+    headers
+}
+
+fn everything() -> RouteRule {
+    RouteRule {
+        filter: "#".to_string(),
+        cluster: String::new(),
+        topic: "mqtt".to_string(),
+        key: KEY_DEFAULT.to_string(),
+        headers: vec![(TOPIC_HEADER.0.to_string(), TOPIC_HEADER.1.to_string())],
+        ack: AckPolicy::Kafka,
+        local: true,
+    }
+}
+
+/// Gives every rule its cluster and says where the records go at all.
+pub(super) fn settle_clusters(
+    rules: &mut [RouteRule],
+    places: &[RulePlaces],
+    clusters: &[Cluster],
+    top: &mut Section<'_>,
+) -> Kafka {
+    let mut names: Vec<&str> = clusters
+        .iter()
+        .map(|cluster| cluster.name.as_str())
+        .collect();
+    if names.is_empty() {
+        names.push(EMBEDDED_CLUSTER);
+    }
+    for (rule, places) in rules.iter_mut().zip(places) {
+        if rule.cluster.is_empty() && rule.is_null() {
+            continue;
+        }
+        if rule.cluster.is_empty() {
+            if let [only] = names[..] {
+                rule.cluster = only.to_string();
+                continue;
+            }
+            let right = format!("name one of: {}", names.join(", "));
+            let wrong = "is missing, and there are several clusters";
+            top.fault(places.of("cluster"), "[[route]].cluster", wrong, right);
+        } else if !names.contains(&rule.cluster.as_str()) {
+            let wrong = format!("there is no [kafka.{}]", rule.cluster);
+            let right = suggest(&rule.cluster, &names);
+            top.fault(places.of("cluster"), "[[route]].cluster", wrong, right);
+        }
+    }
+    match clusters {
+        _ if rules.iter().all(RouteRule::is_null) => Kafka::Unneeded,
+        [] => Kafka::Embedded,
+        _ => Kafka::Named,
+    }
+}
+
+pub(super) fn check(
+    rules: &[RouteRule],
+    places: &[RulePlaces],
+    check_routes: RouteCheck,
+    top: &mut Section<'_>,
+) {
+    for RouteFault { rule, key, message } in check_routes(rules) {
+        let place = places
+            .get(rule)
+            .map_or(Place::File, |places| places.of(key));
+        let (wrong, right) = message
+            .split_once("; ")
+            .unwrap_or((&message, "see the routes"));
+        top.fault(place, &format!("[[route]].{key}"), wrong, right);
+    }
+}
