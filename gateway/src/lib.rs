@@ -1,8 +1,26 @@
 //! The gateway as a library, for the binary, the tests and the benches: everything between a
 //! device's socket and Kafka's acknowledgement. A module uses only the modules listed below it.
 
-pub mod books;
-pub mod cli;
-pub mod config;
+pub mod run;
+
 pub mod control;
+
+pub mod shard;
+
+pub mod mailbox;
+
+pub mod config;
+
+pub mod cli;
+
+pub mod route;
+
+pub mod kafka;
+
+pub mod books;
+
 pub mod log;
+
+pub mod bound;
+
+pub mod limits;

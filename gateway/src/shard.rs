@@ -131,12 +131,25 @@ pub fn start(plan: ShardPlan) -> io::Result<ExecutorJoinHandle<io::Result<()>>> 
                     shard.run(listeners).await
                 }
                 Err(error) => {
+                    tracing::error!(%error, "the rings of a shard cannot be opened");
                     meeting.wait();
                     Err(error)
                 }
             }
         })
         .map_err(|error| io::Error::other(error.to_string()))
+}
+
+/// Waits for a shard to end.
+///
+/// # Errors
+/// What ended it, when it was not a drain.
+pub fn join(thread: ExecutorJoinHandle<io::Result<()>>) -> Result<(), String> {
+    match thread.join() {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(format!("a shard ended: {error}")),
+        Err(error) => Err(format!("a shard ended: {error}")),
+    }
 }
 
 impl Shard {

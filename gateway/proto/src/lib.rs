@@ -27,3 +27,7 @@ pub mod frame;
 pub mod decode;
 
 pub mod encode;
+
+pub mod close;
+
+pub mod session;

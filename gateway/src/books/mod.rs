@@ -134,8 +134,12 @@ books! { names;
         "Bytes received from clients";
     bytes_out: Count = Count::new(), Counter "tributary_bytes_out" "",
         "Bytes sent to clients";
+    publishes_unrouted: Count = Count::new(), Counter "tributary_publishes_unrouted" "",
+        "Publishes that no route wanted: acknowledged and kept nowhere";
+    wills_ignored: Count = Count::new(), Counter "tributary_wills_ignored" "",
+        "CONNECTs with a will, which this version does not keep";
     pauses: Count = Count::new(), Counter "tributary_pauses" "",
-        "Sockets no longer read because a lane was full";
+        "Sockets no longer read: a lane is full, or the client is owed too much";
     resumes: Count = Count::new(), Counter "tributary_resumes" "",
         "Paused sockets read again";
     handed_over: Count = Count::new(), Counter "tributary_handed_over" "",

@@ -1,5 +1,7 @@
 //! Accept: reads the CONNECT of a stranger, finds its home, lets it in or turns it away.
 
+use std::sync::atomic::Ordering;
+
 use tributary_proto::close::Close;
 use tributary_proto::decode;
 use tributary_proto::frame::{self, Front};
@@ -19,7 +21,7 @@ use crate::limits::CONNECT_BYTES_MAX;
 const CONNECT_FIRST_BYTE: u8 = 0x10;
 
 /// What is to be done with a connection whose first bytes were looked at.
-pub enum Entrance {
+pub(super) enum Entrance {
     /// The CONNECT is not whole yet; what came of it was put away.
     Wait,
     /// Its home is another shard: take the socket and these bytes there.
@@ -42,7 +44,7 @@ pub enum Entrance {
 
 impl World {
     /// Looks at what a stranger has sent so far. `settled` when this shard is its home for sure.
-    pub fn on_stranger(&mut self, socket: Socket, bytes: &[u8], settled: bool) -> Entrance {
+    pub(super) fn on_stranger(&mut self, socket: Socket, bytes: &[u8], settled: bool) -> Entrance {
         let body = match frame::front(bytes, CONNECT_BYTES_MAX) {
             Ok(_) if bytes.first().is_some_and(|first| *first != CONNECT_FIRST_BYTE) => {
                 let packet_type = bytes[0] >> 4;
@@ -87,12 +89,12 @@ impl World {
         if self.draining {
             return self.refuse(socket, connect.version, Reason::ServerUnavailable);
         }
-        let predecessor = self.clients.by_id(connect.client_id);
-        if predecessor.is_none() && self.clients.len() >= self.clients_max {
-            return self.refuse(socket, connect.version, Reason::ServerBusy);
-        }
-        if let Some(index) = predecessor {
+        if let Some(index) = self.clients.by_id(connect.client_id) {
             self.end(index, Close::TakenOver);
+        }
+        if self.connected.load(Ordering::Relaxed) >= self.connections_max {
+            self.book().bounds_hit.add(crate::bound::CLIENTS, 1);
+            return self.refuse(socket, connect.version, Reason::ServerBusy);
         }
         match self.let_in(socket, connect, &admission) {
             Some(at) => Entrance::In { index: at.index, connect_bytes },
@@ -133,6 +135,7 @@ impl World {
             self.wheel.put(&mut self.clients, at.index, tick);
         }
         self.owe(at.index);
+        self.connected.fetch_add(1, Ordering::Relaxed);
         let book = self.book();
         book.connects.add(version_index(admission.version), 1);
         book.connections.add(1);
@@ -157,7 +160,7 @@ impl World {
     }
 
     /// Answers with a refusing CONNACK, then closes.
-    pub fn refuse(&mut self, socket: Socket, version: Version, reason: Reason) -> Entrance {
+    pub(super) fn refuse(&mut self, socket: Socket, version: Version, reason: Reason) -> Entrance {
         let mut last_words = Vec::new();
         session::turn_away(version, reason, &mut last_words);
         let close = match reason {
@@ -168,7 +171,7 @@ impl World {
     }
 
     /// Refuses a connection that its home had no room for; its CONNECT was found good before.
-    pub fn refuse_late(&mut self, socket: Socket, bytes: &[u8]) {
+    pub(super) fn refuse_late(&mut self, socket: Socket, bytes: &[u8]) {
         let version = match frame::front(bytes, CONNECT_BYTES_MAX) {
             Ok(Front::Frame { body, .. }) => decode::connect(body).map(|connect| connect.version),
             _ => return,

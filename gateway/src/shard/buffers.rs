@@ -5,19 +5,19 @@ use crate::limits::{SPARE_BUFFER_BYTES_MAX, SPARE_BUFFERS_MAX};
 
 /// The pool; bounded in count and in the size of what it keeps.
 #[derive(Default)]
-pub struct Spares {
+pub(super) struct Spares {
     ios: Vec<Box<Io>>,
     buffers: Vec<Vec<u8>>,
 }
 
 impl Spares {
     /// A record for bytes on their way, with empty buffers.
-    pub fn lend_io(&mut self) -> Box<Io> {
+    pub(super) fn lend_io(&mut self) -> Box<Io> {
         self.ios.pop().unwrap_or_default()
     }
 
     /// Takes a record back; its buffers are empty or small enough to keep.
-    pub fn give_back_io(&mut self, mut io: Box<Io>) {
+    pub(super) fn give_back_io(&mut self, mut io: Box<Io>) {
         if self.ios.len() == SPARE_BUFFERS_MAX {
             return;
         }
@@ -32,12 +32,12 @@ impl Spares {
     }
 
     /// An empty buffer.
-    pub fn lend(&mut self) -> Vec<u8> {
+    pub(super) fn lend(&mut self) -> Vec<u8> {
         self.buffers.pop().unwrap_or_default()
     }
 
     /// Takes a buffer back.
-    pub fn give_back(&mut self, mut buffer: Vec<u8>) {
+    pub(super) fn give_back(&mut self, mut buffer: Vec<u8>) {
         let worth_keeping = (1..=SPARE_BUFFER_BYTES_MAX).contains(&buffer.capacity());
         if worth_keeping && self.buffers.len() < SPARE_BUFFERS_MAX {
             buffer.clear();

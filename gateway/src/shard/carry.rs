@@ -17,8 +17,7 @@ impl Shard {
             self.obey(order);
         }
         for desk in self.world.desks.iter_mut().filter(|desk| !desk.batch.is_empty()) {
-            let batch = mem::replace(&mut desk.batch, desk.lane.lend_batch());
-            desk.lane.submit(self.world.index, batch);
+            desk.lane.submit(self.world.index, &mut desk.batch);
         }
         self.world.book().publishes.settle();
     }
@@ -141,7 +140,7 @@ impl Shard {
 
 impl World {
     /// Gives a client's buffers back when nothing is in them.
-    pub fn fall_idle(&mut self, index: u32) {
+    pub(super) fn fall_idle(&mut self, index: u32) {
         let Some(client) = self.clients.at(index) else { return };
         if client.io.as_ref().is_some_and(|io| io.partial.is_empty() && io.out.is_empty())
             && let Some(io) = client.io.take()

@@ -4,7 +4,7 @@ use tributary_proto::session::Session;
 use tributary_ring::Conn;
 
 /// A connected client. Its size is the larger part of the budget in `limits::idle_client`.
-pub struct Client {
+pub(super) struct Client {
     /// The rules of its connection.
     pub session: Session,
     /// The client id.
@@ -37,7 +37,7 @@ pub struct Client {
 
 /// Bytes on their way in or out; taken from a pool while needed.
 #[derive(Default)]
-pub struct Io {
+pub(super) struct Io {
     /// A packet cut by the end of a read, or what came while the socket was paused.
     pub partial: Vec<u8>,
     /// Answers that were not handed to the ring yet.
@@ -48,14 +48,14 @@ pub struct Io {
 
 /// What few clients have.
 #[derive(Default)]
-pub struct Extra {
+pub(super) struct Extra {
     /// The user name of its CONNECT.
     pub user: Option<Box<str>>,
 }
 
 /// What is armed on a socket for reading.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Reading {
+pub(super) enum Reading {
     /// Nothing.
     Nothing,
     /// A one-shot poll: the idle state.
@@ -68,37 +68,37 @@ pub enum Reading {
 
 /// Why a socket is not read; several reasons may hold at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Paused(u8);
+pub(super) struct Paused(u8);
 
 impl Paused {
     /// Its next PUBLISH goes to a lane that is full.
-    pub const LANE: Self = Self(1);
+    pub(super) const LANE: Self = Self(1);
     /// It is owed too many acknowledgements.
-    pub const WINDOW: Self = Self(2);
+    pub(super) const WINDOW: Self = Self(2);
     /// It does not read its answers.
-    pub const OUT: Self = Self(4);
+    pub(super) const OUT: Self = Self(4);
     /// The gateway drains.
-    pub const DRAIN: Self = Self(8);
+    pub(super) const DRAIN: Self = Self(8);
 
     /// Whether there is any reason.
-    pub fn any(self) -> bool {
+    pub(super) fn any(self) -> bool {
         self.0 != 0
     }
 
     /// Whether this reason holds.
-    pub fn has(self, reason: Self) -> bool {
+    pub(super) fn has(self, reason: Self) -> bool {
         self.0 & reason.0 != 0
     }
 
     /// Adds a reason; says whether it is new.
-    pub fn add(&mut self, reason: Self) -> bool {
+    pub(super) fn add(&mut self, reason: Self) -> bool {
         let new = !self.has(reason);
         self.0 |= reason.0;
         new
     }
 
     /// Takes a reason away; says whether it was the last one.
-    pub fn lift(&mut self, reason: Self) -> bool {
+    pub(super) fn lift(&mut self, reason: Self) -> bool {
         let had = self.has(reason);
         self.0 &= !reason.0;
         had && !self.any()
@@ -107,12 +107,12 @@ impl Paused {
 
 impl Client {
     /// The user name, or nothing.
-    pub fn user(&self) -> &str {
+    pub(super) fn user(&self) -> &str {
         self.extra.as_ref().and_then(|extra| extra.user.as_deref()).unwrap_or("")
     }
 
     /// Counts a read; says whether the client talks so often that a multishot receive pays.
-    pub fn warm(&mut self, now_sec: u32) -> bool {
+    pub(super) fn warm(&mut self, now_sec: u32) -> bool {
         let sec = now_sec as u16;
         match sec.wrapping_sub(self.heat_sec) {
             0 => self.heat = self.heat.saturating_add(1),
@@ -124,13 +124,13 @@ impl Client {
     }
 
     /// Whether the client talks often.
-    pub fn is_hot(&self) -> bool {
+    pub(super) fn is_hot(&self) -> bool {
         self.heat >= crate::limits::HOT_READS
     }
 
     /// The tick at which its silence has lasted too long; `None` without keep-alive, or while it
     /// was this gateway that did not listen.
-    pub fn silence_ends(&self) -> Option<u32> {
+    pub(super) fn silence_ends(&self) -> Option<u32> {
         let secs = u32::from(self.session.keep_alive_secs());
         let allowed = secs * crate::limits::TICKS_PER_SEC * 3 / 2;
         (secs > 0).then(|| self.heard_tick.saturating_add(allowed))

@@ -17,7 +17,7 @@ const NO_PLACE: u32 = u32::MAX;
 
 /// Where a client is, and which life of that place is meant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ClientRef {
+pub(super) struct ClientRef {
     /// Place in the slab.
     pub index: u32,
     /// Life of the place.
@@ -25,7 +25,7 @@ pub struct ClientRef {
 }
 
 /// All clients of a shard.
-pub struct Clients {
+pub(super) struct Clients {
     chunks: Vec<Chunk>,
     /// Chunks below this one have no free place.
     roomy_from: usize,
@@ -54,22 +54,22 @@ enum Occupant {
 
 impl Clients {
     /// An empty slab; `hasher` is shared by all shards, since it also finds a client's home.
-    pub fn new(hasher: RandomState) -> Self {
+    pub(super) fn new(hasher: RandomState) -> Self {
         Self { chunks: Vec::new(), roomy_from: 0, by_id: HashTable::new(), hasher }
     }
 
     /// The hash of a client id: its home, and its place in the index.
-    pub fn hash(&self, id: &str) -> u64 {
+    pub(super) fn hash(&self, id: &str) -> u64 {
         self.hasher.hash_one(id)
     }
 
     /// How many clients there are.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }
 
     /// The client at `index`, if one is there.
-    pub fn at(&mut self, index: u32) -> Option<&mut Client> {
+    pub(super) fn at(&mut self, index: u32) -> Option<&mut Client> {
         let (chunk, place) = split(index);
         match self.chunks.get_mut(chunk)?.places.get_mut(place)? {
             Place { occupant: Occupant::Client(client), .. } => Some(client),
@@ -78,7 +78,7 @@ impl Clients {
     }
 
     /// The client meant by `at`, unless it is gone.
-    pub fn find(&mut self, at: ClientRef) -> Option<&mut Client> {
+    pub(super) fn find(&mut self, at: ClientRef) -> Option<&mut Client> {
         let (chunk, place) = split(at.index);
         match self.chunks.get_mut(chunk)?.places.get_mut(place)? {
             Place { generation, occupant: Occupant::Client(client) }
@@ -90,20 +90,21 @@ impl Clients {
         }
     }
 
-    /// The current life of the place at `index`.
-    pub fn generation(&self, index: u32) -> u16 {
+    /// The current life of the place at `index`; anything when no client is there.
+    pub(super) fn generation(&self, index: u32) -> u16 {
         let (chunk, place) = split(index);
-        self.chunks[chunk].places[place].generation
+        let place = self.chunks.get(chunk).and_then(|chunk| chunk.places.get(place));
+        place.map_or(0, |place| place.generation)
     }
 
     /// The place of the client with this id.
-    pub fn by_id(&self, id: &str) -> Option<u32> {
+    pub(super) fn by_id(&self, id: &str) -> Option<u32> {
         let chunks = &self.chunks;
         self.by_id.find(self.hash(id), |index| id_at(chunks, *index) == id).copied()
     }
 
     /// Takes a client in; its id must not be here yet. `None` when the shard is full.
-    pub fn insert(&mut self, client: Client) -> Option<ClientRef> {
+    pub(super) fn insert(&mut self, client: Client) -> Option<ClientRef> {
         let chunk_index = self.chunk_with_room()?;
         let hash = self.hash(&client.id);
         let chunk = &mut self.chunks[chunk_index];
@@ -122,7 +123,7 @@ impl Clients {
     }
 
     /// Lets a client go.
-    pub fn remove(&mut self, index: u32) -> Option<Client> {
+    pub(super) fn remove(&mut self, index: u32) -> Option<Client> {
         self.at(index)?;
         let hash = self.hash(id_at(&self.chunks, index));
         if let Ok(entry) = self.by_id.find_entry(hash, |other| *other == index) {
@@ -151,7 +152,7 @@ impl Clients {
     }
 
     /// The places of up to `count` clients from place `from` on, and where to go on from.
-    pub fn some_from(&self, from: u32, count: usize) -> (Vec<u32>, Option<u32>) {
+    pub(super) fn some_from(&self, from: u32, count: usize) -> (Vec<u32>, Option<u32>) {
         let mut found = Vec::new();
         let (first_chunk, mut first_place) = split(from);
         for (chunk_index, chunk) in self.chunks.iter().enumerate().skip(first_chunk) {

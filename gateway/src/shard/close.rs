@@ -1,18 +1,22 @@
 //! Ends connections: one name, one counter, one log line for every way, and the last words.
 
+use std::sync::atomic::Ordering;
+
 use tributary_proto::close::{Close, Loudness};
 use tributary_proto::encode;
+use tributary_proto::malformed::Malformed;
 use tributary_proto::version::Version;
 
 use super::client::Client;
 use super::world::{Order, Socket, World};
 
 /// Ends a client's connection and forgets the client.
-pub fn end(world: &mut World, index: u32, close: Close) {
+pub(super) fn end(world: &mut World, index: u32, close: Close) {
     world.wheel.take(&mut world.clients, index);
     let Some(mut client) = world.clients.remove(index) else { return };
     record(world, close, Some(&client));
     world.book().connections.sub(1);
+    world.connected.fetch_sub(1, Ordering::Relaxed);
     client.session.on_gone(&mut world.busy_pool);
     let socket = Socket { ring: client.ring, conn: client.conn };
     let mut last_words = Vec::new();
@@ -33,11 +37,11 @@ pub fn end(world: &mut World, index: u32, close: Close) {
 }
 
 /// Counts the end of a connection and writes its line.
-pub fn record(world: &mut World, close: Close, client: Option<&Client>) {
+pub(super) fn record(world: &mut World, close: Close, client: Option<&Client>) {
     world.book().disconnects.add(close.index(), 1);
     let detail = match close {
         Close::Malformed(how) => {
-            world.book().malformed.add(how.index(), 1);
+            world.book().malformed.add(malformed_index(how), 1);
             how.name()
         }
         _ => "",
@@ -52,4 +56,9 @@ pub fn record(world: &mut World, close: Close, client: Option<&Client>) {
             tracing::error!(client = id, reason, shard, "disconnected by a fault of the gateway");
         }
     }
+}
+
+/// Place of a malformation in the counters; only peers that are wrong pay for the search.
+fn malformed_index(how: Malformed) -> usize {
+    Malformed::NAMES.iter().position(|name| *name == how.name()).unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use crate::kafka::{self, Refusal, Ticket};
 use crate::route::Context;
 
 /// What became of an offered message.
-pub enum Offered {
+pub(super) enum Offered {
     /// It is on its way, or answered.
     Done,
     /// No room: the same bytes must be looked at again later.
@@ -22,7 +22,7 @@ pub enum Offered {
 
 impl World {
     /// Offers a client's message to the lane of its route.
-    pub fn offer(&mut self, index: u32, offer: &Offer<'_>) -> Offered {
+    pub(super) fn offer(&mut self, index: u32, offer: &Offer<'_>) -> Offered {
         let publish = &offer.publish;
         let generation = self.clients.generation(index);
         let Some(client) = self.clients.at(index) else { return Offered::Done };
@@ -56,8 +56,13 @@ impl World {
             slot: index,
             packet_id: publish.packet_id,
         };
-        let context = Context { client_id: &client.id, topic, user: client.user(), qos: publish.qos as u8 };
-        route.render(&context, &mut desk.batch, publish.payload, ticket.to_word());
+        let context = Context {
+            client_id: &client.id,
+            topic,
+            user: client.user(),
+            qos: publish.qos as u8,
+        };
+        route.render(&context, &mut desk.batch, publish.payload, ticket.word());
         client.session.on_taken(publish.packet_id, publish.qos, &mut self.busy_pool);
         book.publishes.on_received(publish.qos as u8);
         Offered::Done
@@ -74,8 +79,8 @@ impl World {
                 reason
             }
             Answer::Refused(refusal) => {
-                book.publishes.on_refused(refusal.index());
-                refusal.reason()
+                book.publishes.on_refused(place(refusal));
+                spoken(refusal)
             }
         };
         let Some(client) = self.clients.at(index) else { return Offered::Done };
@@ -87,7 +92,7 @@ impl World {
     }
 
     /// A delivery report came home.
-    pub fn on_report(&mut self, word: u64, outcome: kafka::Outcome) {
+    pub(super) fn on_report(&mut self, word: u64, outcome: kafka::Outcome) {
         let ticket = Ticket::from_word(word);
         let at = ClientRef { index: ticket.slot, generation: ticket.generation };
         let refusal = match outcome {
@@ -99,18 +104,18 @@ impl World {
         if ticket.packet_id == 0 {
             return match refusal {
                 None => book.publishes.on_acknowledged(0),
-                Some(refusal) => book.publishes.on_refused(refusal.index()),
+                Some(refusal) => book.publishes.on_refused(place(refusal)),
             };
         }
         let Some(client) = self.clients.find(at) else {
             return book.publishes.on_settled_after_gone();
         };
-        let reason = refusal.map_or(Reason::Success, Refusal::reason);
+        let reason = refusal.map_or(Reason::Success, spoken);
         let (pool, out) = (&mut self.busy_pool, &mut self.scratch);
         let (settled, qos) = client.session.on_settled(ticket.packet_id, reason, pool, out);
         match (settled, refusal) {
             (Settled::Unknown, _) => book.publishes.on_settled_after_gone(),
-            (_, Some(refusal)) => book.publishes.on_refused(refusal.index()),
+            (_, Some(refusal)) => book.publishes.on_refused(place(refusal)),
             (_, None) => book.publishes.on_acknowledged(qos as u8),
         }
         let unwindowed = client.paused.has(Paused::WINDOW)
@@ -130,4 +135,21 @@ enum Answer {
     Kept(Reason),
     /// It goes nowhere.
     Refused(Refusal),
+}
+
+/// Place of a refusal in the counters.
+fn place(refusal: Refusal) -> usize {
+    // `ALL` names every refusal.
+    Refusal::ALL.iter().position(|other| *other == refusal).unwrap_or_default()
+}
+
+/// The words that MQTT 5 has for a refusal.
+fn spoken(refusal: Refusal) -> Reason {
+    match refusal {
+        Refusal::TopicIllegal => Reason::TopicNameInvalid,
+        Refusal::TooLarge => Reason::PacketTooLarge,
+        Refusal::NotAllowed => Reason::NotAuthorized,
+        Refusal::TopicsTooMany | Refusal::Stopping => Reason::QuotaExceeded,
+        Refusal::TopicMissing | Refusal::Rejected => Reason::ImplementationSpecificError,
+    }
 }

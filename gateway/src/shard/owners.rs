@@ -2,7 +2,7 @@
 
 /// The owner of a socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Owner {
+pub(super) enum Owner {
     /// No one: the slot is free, or on its way to another shard.
     Nobody,
     /// A connection whose CONNECT has not come.
@@ -14,7 +14,7 @@ pub enum Owner {
 }
 
 /// The owners of one ring's slots.
-pub struct Owners {
+pub(super) struct Owners {
     /// 0 is nobody, so that a fresh table is untouched zero pages.
     codes: Vec<u32>,
 }
@@ -23,12 +23,12 @@ const FIRST_CLIENT: u32 = 3;
 
 impl Owners {
     /// A table of free slots.
-    pub fn new(slots: u32) -> Self {
+    pub(super) fn new(slots: u32) -> Self {
         Self { codes: vec![0; slots as usize] }
     }
 
     /// Who owns a slot.
-    pub fn of(&self, slot: u32) -> Owner {
+    pub(super) fn of(&self, slot: u32) -> Owner {
         match self.codes[slot as usize] {
             0 => Owner::Nobody,
             1 => Owner::Stranger,
@@ -38,7 +38,7 @@ impl Owners {
     }
 
     /// Says who owns a slot from now on.
-    pub fn set(&mut self, slot: u32, owner: Owner) {
+    pub(super) fn set(&mut self, slot: u32, owner: Owner) {
         self.codes[slot as usize] = match owner {
             Owner::Nobody => 0,
             Owner::Stranger => 1,

@@ -11,7 +11,7 @@ use crate::limits::{OUT_QUEUE_BYTES_MAX, OUT_QUEUE_STALL_TICKS_MAX};
 
 impl World {
     /// Takes a reason to wait away from a client; reads on when it was the last.
-    pub fn resume(&mut self, index: u32, reason: Paused) {
+    pub(super) fn resume(&mut self, index: u32, reason: Paused) {
         let now_tick = self.now_tick;
         let Some(client) = self.clients.at(index) else { return };
         if !client.paused.lift(reason) {
@@ -30,7 +30,7 @@ impl World {
 
     /// A lane has room again: everyone who waited for one tries again, and waits again if that
     /// was not the lane.
-    pub fn on_room(&mut self) {
+    pub(super) fn on_room(&mut self) {
         for at in mem::take(&mut self.waiting) {
             if self.clients.find(at).is_some() {
                 self.resume(at.index, Paused::LANE);
@@ -39,7 +39,7 @@ impl World {
     }
 
     /// Notes how much a client leaves unread after its answers were handed to the ring.
-    pub fn on_out_queue(&mut self, index: u32, generation: u16, bytes: usize) {
+    pub(super) fn on_out_queue(&mut self, index: u32, generation: u16, bytes: usize) {
         let now_tick = self.now_tick;
         let Some(client) = self.clients.at(index) else { return };
         let full = bytes > OUT_QUEUE_BYTES_MAX;
@@ -58,7 +58,7 @@ impl World {
     }
 
     /// Disconnects clients that have not read their answers for too long.
-    pub fn end_stalled(&mut self) {
+    pub(super) fn end_stalled(&mut self) {
         let mut stalled = mem::take(&mut self.stalled);
         let now_tick = self.now_tick;
         let mut too_long = Vec::new();

@@ -25,7 +25,7 @@ enum Stop {
 
 impl World {
     /// Handles what a client has sent. What cannot be handled yet is put away with it.
-    pub fn on_bytes(&mut self, index: u32, bytes: &[u8]) {
+    pub(super) fn on_bytes(&mut self, index: u32, bytes: &[u8]) {
         let Some(client) = self.clients.at(index) else { return };
         let has_partial = client.io.as_ref().is_some_and(|io| !io.partial.is_empty());
         if !has_partial && !client.paused.any() {
@@ -42,7 +42,7 @@ impl World {
     }
 
     /// Handles what was put away with a client.
-    pub fn resume_partial(&mut self, index: u32) {
+    pub(super) fn resume_partial(&mut self, index: u32) {
         let Some(client) = self.clients.at(index) else { return };
         let Some(io) = client.io.as_mut().filter(|io| !io.partial.is_empty()) else { return };
         let mut bytes = std::mem::take(&mut io.partial);

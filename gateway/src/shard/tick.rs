@@ -10,7 +10,7 @@ use crate::limits::{
 
 impl World {
     /// Does what is due at `now_tick`. Sockets whose time is up are returned for their ring.
-    pub fn on_tick(&mut self, now_tick: u32) -> Vec<Socket> {
+    pub(super) fn on_tick(&mut self, now_tick: u32) -> Vec<Socket> {
         let new_second = now_tick / TICKS_PER_SEC != self.now_tick / TICKS_PER_SEC;
         self.now_tick = now_tick;
         self.end_silent();
@@ -73,7 +73,7 @@ impl World {
     }
 
     /// Begins to let all clients go.
-    pub fn begin_drain(&mut self) {
+    pub(super) fn begin_drain(&mut self) {
         self.draining = true;
     }
 
@@ -97,7 +97,7 @@ impl World {
     }
 
     /// The time to drain is over: everyone goes, whatever is owed.
-    pub fn abandon(&mut self) {
+    pub(super) fn abandon(&mut self) {
         let mut from = Some(0);
         while let Some(start) = from {
             let (some, next) = self.clients.some_from(start, 1024);

@@ -62,7 +62,7 @@ impl Shard {
             let begun = Instant::now();
             let mut done = self.turn(mailbox)?;
             self.tick(begun.duration_since(started));
-            self.world.book().loop_time.record(begun.elapsed());
+            self.world.book().loop_time.observe(begun.elapsed().as_micros() as u64);
             if self.is_over() {
                 return Ok(true);
             }

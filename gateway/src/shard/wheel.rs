@@ -13,7 +13,7 @@ const TICKS_PER_SLOT: u32 = 5;
 const NOBODY: u32 = u32::MAX;
 
 /// The wheel.
-pub struct Wheel {
+pub(super) struct Wheel {
     heads: Vec<u32>,
     /// The slot that is looked at next, counted without end.
     next_slot: u32,
@@ -21,13 +21,13 @@ pub struct Wheel {
 
 impl Wheel {
     /// An empty wheel at `now`.
-    pub fn new(now_tick: u32) -> Self {
+    pub(super) fn new(now_tick: u32) -> Self {
         Self { heads: vec![NOBODY; SLOTS], next_slot: now_tick / TICKS_PER_SLOT }
     }
 
     /// Puts a client where it comes up at `tick` or up to a slot later; the furthest slot when
     /// that is more than a turn away.
-    pub fn put(&mut self, clients: &mut Clients, index: u32, tick: u32) {
+    pub(super) fn put(&mut self, clients: &mut Clients, index: u32, tick: u32) {
         let furthest = self.next_slot + SLOTS as u32 - 1;
         let slot = (tick / TICKS_PER_SLOT + 1).clamp(self.next_slot, furthest) as usize % SLOTS;
         let head = self.heads[slot];
@@ -42,7 +42,7 @@ impl Wheel {
     }
 
     /// Takes a client off the wheel.
-    pub fn take(&mut self, clients: &mut Clients, index: u32) {
+    pub(super) fn take(&mut self, clients: &mut Clients, index: u32) {
         let Some(client) = clients.at(index) else { return };
         let (next, previous) = (client.wheel_next, client.wheel_previous);
         if previous == NOBODY {
@@ -61,7 +61,7 @@ impl Wheel {
     }
 
     /// The next client whose slot has passed at `now`; it is off the wheel afterwards.
-    pub fn pop(&mut self, clients: &mut Clients, now_tick: u32) -> Option<u32> {
+    pub(super) fn pop(&mut self, clients: &mut Clients, now_tick: u32) -> Option<u32> {
         while self.next_slot < now_tick / TICKS_PER_SLOT {
             let head = self.heads[self.next_slot as usize % SLOTS];
             if head != NOBODY {
@@ -74,7 +74,7 @@ impl Wheel {
     }
 
     /// What a client record says while it is on no wheel.
-    pub const OFF: u32 = NOBODY;
+    pub(super) const OFF: u32 = NOBODY;
 }
 
 const _: () = assert!(SLOTS < u32::MAX as usize - crate::limits::CLIENTS_PER_SHARD_MAX);

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::RandomState;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use tributary_proto::close::Close;
 use tributary_proto::session::{BusyPool, Terms};
@@ -22,7 +23,7 @@ use crate::route::RouteTable;
 
 /// A socket of this shard: which ring, and where on it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Socket {
+pub(super) struct Socket {
     /// Which ring of the shard.
     pub ring: u8,
     /// Where on it.
@@ -30,7 +31,7 @@ pub struct Socket {
 }
 
 /// What a ring is to do once the packet at hand is done with.
-pub enum Order {
+pub(super) enum Order {
     /// Close, after these last words if there are any.
     Close {
         /// The socket.
@@ -47,7 +48,7 @@ pub enum Order {
 }
 
 /// What a shard offers to one lane in one turn.
-pub struct Desk {
+pub(super) struct Desk {
     /// The lane.
     pub lane: Lane,
     /// Records taken since the last hand-over.
@@ -55,7 +56,7 @@ pub struct Desk {
 }
 
 /// A connection that was told to go and may still read its last words.
-pub struct Leaving {
+pub(super) struct Leaving {
     /// When it is closed, whatever it does.
     pub deadline_tick: u32,
     /// How much it has sent meanwhile.
@@ -67,7 +68,7 @@ pub struct Leaving {
 }
 
 /// A connection whose CONNECT has not come yet.
-pub struct Stranger {
+pub(super) struct Stranger {
     /// Its socket.
     pub socket: Socket,
     /// When its patience with us, or ours with it, ends.
@@ -75,13 +76,15 @@ pub struct Stranger {
 }
 
 /// Everything a shard knows but its rings.
-pub struct World {
+pub(super) struct World {
     /// This shard's number.
     pub index: usize,
     /// How many shards there are.
     pub shard_count: usize,
-    /// Clients this shard takes at most.
-    pub clients_max: usize,
+    /// Clients the whole process takes at most.
+    pub connections_max: usize,
+    /// Clients of all shards; touched once per connect and once per end.
+    pub connected: Arc<AtomicUsize>,
     /// What the server offers.
     pub terms: Terms,
     /// Time a connection has to send its CONNECT, in ticks.
@@ -137,7 +140,9 @@ pub struct WorldPlan {
     /// See [`World`].
     pub shard_count: usize,
     /// See [`World`].
-    pub clients_max: usize,
+    pub connections_max: usize,
+    /// See [`World`].
+    pub connected: Arc<AtomicUsize>,
     /// See [`World`].
     pub terms: Terms,
     /// See [`World`].
@@ -154,17 +159,17 @@ pub struct WorldPlan {
 
 impl World {
     /// An empty world.
-    pub fn new(plan: WorldPlan) -> Self {
-        let desks =
-            plan.lanes.into_iter().map(|lane| Desk { batch: lane.lend_batch(), lane }).collect();
+    pub(super) fn new(plan: WorldPlan) -> Self {
+        let desks = plan.lanes.into_iter().map(|lane| Desk { lane, batch: Batch::default() });
         Self {
             index: plan.index,
             shard_count: plan.shard_count,
-            clients_max: plan.clients_max,
+            connections_max: plan.connections_max,
+            connected: plan.connected,
             terms: plan.terms,
             connect_ticks_max: plan.connect_ticks_max,
             routes: plan.routes,
-            desks,
+            desks: desks.collect(),
             books: plan.books,
             clients: Clients::new(plan.hasher),
             wheel: Wheel::new(0),
@@ -188,22 +193,22 @@ impl World {
     }
 
     /// This shard's counters.
-    pub fn book(&self) -> &ShardBooks {
+    pub(super) fn book(&self) -> &ShardBooks {
         &self.books[self.index]
     }
 
     /// Coarse time in seconds.
-    pub fn now_sec(&self) -> u32 {
+    pub(super) fn now_sec(&self) -> u32 {
         self.now_tick / crate::limits::TICKS_PER_SEC
     }
 
     /// The shard that a client id lives on.
-    pub fn home(&self, client_id: &str) -> usize {
+    pub(super) fn home(&self, client_id: &str) -> usize {
         (self.clients.hash(client_id) % self.shard_count as u64) as usize
     }
 
     /// Puts what stands in `scratch` to the account of a client, to be sent when the turn ends.
-    pub fn owe(&mut self, index: u32) {
+    pub(super) fn owe(&mut self, index: u32) {
         if self.scratch.is_empty() {
             return;
         }
@@ -221,7 +226,7 @@ impl World {
     }
 
     /// Stops reading a client's socket for this reason.
-    pub fn pause(&mut self, index: u32, reason: Paused) {
+    pub(super) fn pause(&mut self, index: u32, reason: Paused) {
         let Some(client) = self.clients.at(index) else { return };
         if !client.paused.add(reason) {
             return;
@@ -234,7 +239,7 @@ impl World {
     }
 
     /// Ends a client's connection.
-    pub fn end(&mut self, index: u32, close: Close) {
+    pub(super) fn end(&mut self, index: u32, close: Close) {
         super::close::end(self, index, close);
     }
 }

@@ -1,0 +1,258 @@
+//! The rules of a connection, each as a sentence.
+
+use super::*;
+use crate::packet::{PublishProperties, Subscribe};
+use std::num::NonZeroU16;
+
+/// A session with what it needs to be driven.
+struct Bench {
+    session: Session,
+    terms: Terms,
+    pool: BusyPool,
+    out: Vec<u8>,
+}
+
+/// What a bench did with a packet.
+#[derive(Debug, PartialEq, Eq)]
+enum Did {
+    Done,
+    Offered(String),
+    Wait,
+    Close(Close),
+}
+
+impl Bench {
+    fn new(version: Version) -> Self {
+        let admission = Admission {
+            version,
+            keep_alive_secs: 60,
+            keep_alive_is_ours: false,
+            packet_bytes_max: None,
+            wants_session: false,
+        };
+        Self {
+            session: Session::new(&admission),
+            terms: Terms { receive_max: 3, topic_alias_max: 2, ..Terms::default() },
+            pool: BusyPool::default(),
+            out: Vec::new(),
+        }
+    }
+
+    fn give(&mut self, packet: Packet<'_>) -> Did {
+        let reaction =
+            self.session.on_packet(packet, &self.terms, &mut self.pool, &mut self.out);
+        match reaction {
+            Reaction::Done => Did::Done,
+            Reaction::Wait => Did::Wait,
+            Reaction::Close(close) => Did::Close(close),
+            Reaction::Offer(offer) => {
+                let topic = match offer.alias {
+                    0 => offer.publish.topic.to_owned(),
+                    alias => self.session.topic(alias).unwrap().to_owned(),
+                };
+                Did::Offered(topic)
+            }
+        }
+    }
+
+    /// A PUBLISH that its route takes; the answer comes later.
+    fn take(&mut self, packet_id: u16, qos: Qos) {
+        assert_eq!(self.give(publish(packet_id, qos)), Did::Offered("t".into()));
+        self.session.on_taken(packet_id, qos, &mut self.pool);
+    }
+
+    fn settle(&mut self, packet_id: u16, reason: Reason) -> Settled {
+        self.session.on_settled(packet_id, reason, &mut self.pool, &mut self.out).0
+    }
+
+    /// What was written since the last look.
+    fn written(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
+    }
+}
+
+fn publish(packet_id: u16, qos: Qos) -> Packet<'static> {
+    Packet::Publish(Publish {
+        dup: false,
+        qos,
+        retain: false,
+        topic: "t",
+        packet_id,
+        properties: PublishProperties::default(),
+        payload: b"x",
+    })
+}
+
+fn aliased(alias: u16, topic: &str) -> Packet<'_> {
+    let properties =
+        PublishProperties { topic_alias: NonZeroU16::new(alias), ..PublishProperties::default() };
+    Packet::Publish(Publish {
+        dup: false,
+        qos: Qos::AtMostOnce,
+        retain: false,
+        topic,
+        packet_id: 0,
+        properties,
+        payload: b"x",
+    })
+}
+
+fn release(packet_id: u16) -> Packet<'static> {
+    let (reason_string, user_properties) = (None, Default::default());
+    Packet::PubRel(Ack { packet_id, reason: Reason::Success, reason_string, user_properties })
+}
+
+const PUBACK: u8 = 0x40;
+const PUBREC: u8 = 0x50;
+const PUBCOMP: u8 = 0x70;
+
+#[test]
+fn acknowledgements_leave_in_the_order_of_the_publishes() {
+    let mut bench = Bench::new(Version::V311);
+    bench.take(1, Qos::AtLeastOnce);
+    bench.take(2, Qos::ExactlyOnce);
+    bench.take(3, Qos::AtLeastOnce);
+    assert_eq!(bench.settle(3, Reason::Success), Settled::Owed);
+    assert_eq!(bench.settle(2, Reason::Success), Settled::Owed);
+    assert_eq!(bench.written(), []);
+    bench.settle(1, Reason::Success);
+    assert_eq!(bench.written(), [PUBACK, 2, 0, 1, PUBREC, 2, 0, 2, PUBACK, 2, 0, 3]);
+}
+
+#[test]
+fn an_answer_on_the_spot_waits_for_the_ones_before_it() {
+    let mut bench = Bench::new(Version::V5);
+    bench.take(1, Qos::AtLeastOnce);
+    bench.session.on_answered(
+        2,
+        Qos::AtLeastOnce,
+        Reason::NoMatchingSubscribers,
+        &mut bench.pool,
+        &mut bench.out,
+    );
+    assert_eq!(bench.written(), []);
+    bench.settle(1, Reason::QuotaExceeded);
+    assert_eq!(bench.written(), [PUBACK, 3, 0, 1, 0x97, PUBACK, 3, 0, 2, 0x10]);
+}
+
+#[test]
+fn a_repeated_qos_2_publish_is_answered_again_and_not_offered_again() {
+    let mut bench = Bench::new(Version::V5);
+    bench.take(7, Qos::ExactlyOnce);
+    assert_eq!(bench.give(publish(7, Qos::ExactlyOnce)), Did::Done);
+    assert_eq!(bench.written(), [], "its PUBREC is still to come");
+    bench.settle(7, Reason::Success);
+    assert_eq!(bench.written(), [PUBREC, 2, 0, 7]);
+    assert_eq!(bench.give(publish(7, Qos::ExactlyOnce)), Did::Done);
+    assert_eq!(bench.written(), [PUBREC, 2, 0, 7]);
+    assert_eq!(bench.give(release(7)), Did::Done);
+    assert_eq!(bench.written(), [PUBCOMP, 2, 0, 7]);
+    assert_eq!(bench.give(publish(7, Qos::ExactlyOnce)), Did::Offered("t".into()));
+}
+
+#[test]
+fn a_refused_qos_2_publish_frees_its_packet_id() {
+    let mut bench = Bench::new(Version::V5);
+    bench.take(7, Qos::ExactlyOnce);
+    bench.settle(7, Reason::QuotaExceeded);
+    assert_eq!(bench.written(), [PUBREC, 3, 0, 7, 0x97]);
+    assert_eq!(bench.give(publish(7, Qos::ExactlyOnce)), Did::Offered("t".into()));
+}
+
+#[test]
+fn a_release_of_an_unknown_id_is_told_so_in_mqtt_5_only() {
+    let mut bench = Bench::new(Version::V5);
+    bench.give(release(9));
+    assert_eq!(bench.written(), [PUBCOMP, 3, 0, 9, 0x92]);
+    let mut bench = Bench::new(Version::V311);
+    bench.give(release(9));
+    assert_eq!(bench.written(), [PUBCOMP, 2, 0, 9]);
+}
+
+#[test]
+fn mqtt_3_is_never_told_success_for_a_refusal() {
+    let mut bench = Bench::new(Version::V311);
+    bench.take(1, Qos::AtLeastOnce);
+    let settled = bench.settle(1, Reason::QuotaExceeded);
+    assert_eq!(settled, Settled::Close(Close::PublishRefused));
+    assert_eq!(bench.written(), []);
+}
+
+#[test]
+fn more_than_the_receive_maximum_ends_mqtt_5_and_makes_mqtt_3_wait() {
+    for (version, did) in [
+        (Version::V5, Did::Close(Close::ReceiveMaximum)),
+        (Version::V311, Did::Wait),
+        (Version::V31, Did::Wait),
+    ] {
+        let mut bench = Bench::new(version);
+        (1..=3).for_each(|id| bench.take(id, Qos::AtLeastOnce));
+        assert_eq!(bench.give(publish(4, Qos::AtLeastOnce)), did);
+        assert_eq!(bench.give(publish(0, Qos::AtMostOnce)), Did::Offered("t".into()));
+    }
+}
+
+#[test]
+fn mqtt_3_does_not_wait_for_releases_behind_an_unread_socket() {
+    let mut bench = Bench::new(Version::V311);
+    for id in 1..=3 {
+        bench.take(id, Qos::ExactlyOnce);
+        bench.settle(id, Reason::Success);
+    }
+    bench.take(4, Qos::ExactlyOnce);
+}
+
+#[test]
+fn an_alias_stands_for_its_topic_until_it_is_set_anew() {
+    let mut bench = Bench::new(Version::V5);
+    assert_eq!(bench.give(aliased(2, "a/b")), Did::Offered("a/b".into()));
+    assert_eq!(bench.give(aliased(2, "")), Did::Offered("a/b".into()));
+    assert_eq!(bench.give(aliased(2, "c")), Did::Offered("c".into()));
+    assert_eq!(bench.give(aliased(2, "")), Did::Offered("c".into()));
+    let unknown = Did::Close(Close::Violation(Reason::ProtocolError));
+    assert_eq!(bench.give(aliased(1, "")), unknown);
+    let too_high = Did::Close(Close::Violation(Reason::TopicAliasInvalid));
+    assert_eq!(bench.give(aliased(3, "d")), too_high);
+}
+
+#[test]
+fn an_idle_client_owns_nothing_behind_its_record() {
+    let mut bench = Bench::new(Version::V5);
+    bench.take(1, Qos::AtLeastOnce);
+    assert!(bench.session.busy.is_some());
+    bench.settle(1, Reason::Success);
+    assert!(bench.session.busy.is_none());
+    bench.take(2, Qos::ExactlyOnce);
+    bench.settle(2, Reason::Success);
+    assert!(bench.session.busy.is_some(), "the packet id is taken until PUBREL");
+    bench.give(release(2));
+    bench.session.rest(&mut bench.pool);
+    assert!(bench.session.busy.is_none());
+}
+
+#[test]
+fn a_session_without_expiry_cannot_ask_for_one_when_leaving() {
+    let farewell = |session_expiry_secs| {
+        Packet::Disconnect(Disconnect {
+            reason: Reason::Success,
+            session_expiry_secs,
+            server_reference: None,
+            reason_string: None,
+            user_properties: Default::default(),
+        })
+    };
+    let mut bench = Bench::new(Version::V5);
+    assert_eq!(bench.give(farewell(Some(0))), Did::Close(Close::ClientDisconnect));
+    let raised = Did::Close(Close::Violation(Reason::ProtocolError));
+    assert_eq!(bench.give(farewell(Some(1))), raised);
+}
+
+#[test]
+fn subscribe_is_refused_filter_by_filter() {
+    let body = [0, 5, 0, 0, 1, b'a', 1, 0, 1, b'b', 0];
+    let frame = crate::decode::packet(Version::V5, 0x82, &body).unwrap();
+    let Packet::Subscribe(Subscribe { packet_id: 5, .. }) = frame else { panic!("{frame:?}") };
+    let mut bench = Bench::new(Version::V5);
+    assert_eq!(bench.give(frame), Did::Done);
+    assert_eq!(bench.written(), [0x90, 5, 0, 5, 0, 0x83, 0x83]);
+}

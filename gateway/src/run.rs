@@ -1,0 +1,298 @@
+//! `tributary run`: builds the parts, ties them together, and takes them down in order.
+//!
+//! ```text
+//!  settings -> lanes (embedded Kafka first) -> routes -> listeners -> shards -> control -> ready
+//!  signal   -> not ready -> shards drain -> lanes flush -> control stops -> exit 0
+//! ```
+
+mod lanes;
+mod layout;
+mod signals;
+
+use std::fmt::Display;
+use std::hash::RandomState;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use tributary_proto::close::Close;
+use tributary_proto::malformed::Malformed;
+use tributary_proto::session::Terms;
+use tributary_ring::Wake;
+
+use crate::books::{Names, ShardBooks};
+use crate::cli::{CheckArgs, RunArgs};
+use crate::config::{self, Settings};
+use crate::control::{self, ControlHandle, ControlState, Readiness};
+use crate::limits::TICKS_PER_SEC;
+use crate::mailbox::{Mailbox, Mailboxes};
+use crate::shard::{self, Meeting, ShardPlan, WorldPlan};
+use crate::{bound, kafka, log};
+use lanes::Lanes;
+use layout::Layout;
+
+/// Connections a listener lets wait for their accept; 65,535 costs nothing until used.
+const LISTEN_BACKLOG: i32 = 65_535;
+/// How long shards may take to close what is left once the time to drain is over.
+const ABANDON_WAIT: Duration = Duration::from_secs(5);
+
+/// Why the gateway does not run: a sentence that says what to do.
+pub type Refusal = String;
+
+/// What the main thread waits for.
+enum Happening {
+    /// SIGTERM or SIGINT.
+    AskedToEnd,
+    /// All shards have ended, well or with the first of their errors.
+    ShardsEnded(Result<(), Refusal>),
+}
+
+/// Runs the gateway until it is asked to end.
+///
+/// # Errors
+/// The sentence to show when it could not start, or could not go on.
+pub fn run(args: &RunArgs) -> Result<(), Refusal> {
+    let settings = config::load(args, std::env::vars(), lanes::check_routes)
+        .map_err(|faults| faults.to_string())?;
+    log::init(settings.log.format, settings.log.level)?;
+    let gateway = Gateway::start(&settings)?;
+    gateway.announce();
+    gateway.serve(Duration::from_secs(settings.drain.timeout_secs))
+}
+
+/// Says every error of a configuration file, or that there is none.
+///
+/// # Errors
+/// All of them, a line each.
+pub fn check(args: &CheckArgs) -> Result<(), Refusal> {
+    let args = RunArgs { config: Some(args.config.clone()), ..RunArgs::default() };
+    let settings = config::load(&args, std::env::vars(), lanes::check_routes)
+        .map_err(|faults| faults.to_string())?;
+    println!("{}", settings.summary());
+    Ok(())
+}
+
+/// All parts of a running gateway.
+struct Gateway {
+    mailboxes: Mailboxes,
+    lanes: Lanes,
+    readiness: Arc<Readiness>,
+    control: ControlHandle,
+    control_address: SocketAddr,
+    mqtt_addresses: Vec<SocketAddr>,
+    happenings: (Sender<Happening>, Receiver<Happening>),
+}
+
+impl Gateway {
+    fn start(settings: &Settings) -> Result<Self, Refusal> {
+        let started = Instant::now();
+        let layout = Layout::plan(&settings.shards)?;
+        let (listeners, mqtt_addresses) = listen(settings, &layout)?;
+        let mailboxes = mailboxes(layout.shards)?;
+        let lanes = Lanes::start(settings, layout.shards, &mailboxes)?;
+        let books = books(layout.shards);
+        let happenings = channel();
+        // Caught from here on, so that a signal during start-up still ends in an orderly way.
+        signals::watch(happenings.0.clone())?;
+        start_shards(settings, &layout, listeners, &mailboxes, &lanes, &books, &happenings.0)?;
+        let readiness = Arc::new(Readiness::new());
+        let (control, control_address) = control::serve(
+            settings.control.address,
+            ControlState {
+                books,
+                lanes: lanes.stats(),
+                readiness: Arc::clone(&readiness),
+                routes: settings.routes.clone(),
+                token: settings.control.token.clone(),
+                started,
+            },
+        )
+        .map_err(|error| error.to_string())?;
+        tracing::info!(
+            shards = layout.shards,
+            rings_per_shard = layout.rings_per_shard,
+            connections_max = layout.connections_max,
+            "serving"
+        );
+        Ok(Self { mailboxes, lanes, readiness, control, control_address, mqtt_addresses, happenings })
+    }
+
+    /// Says on stdout where everything is; others parse these lines.
+    fn announce(&self) {
+        let mut lines = String::new();
+        for address in &self.mqtt_addresses {
+            lines += &format!("listening mqtt {address}\n");
+        }
+        if let Some(brokers) = self.lanes.embedded_brokers() {
+            lines += &format!("listening kafka {brokers}\n");
+        }
+        lines += &format!("listening control {}\nready\n", self.control_address);
+        self.readiness.on_listening();
+        let mut stdout = std::io::stdout();
+        // Nobody may be reading; the gateway serves all the same.
+        let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
+    }
+
+    /// Waits for the end, and brings it about in order.
+    fn serve(self, drain_max: Duration) -> Result<(), Refusal> {
+        match self.happenings.1.recv() {
+            Ok(Happening::ShardsEnded(result)) => result?,
+            Ok(Happening::AskedToEnd) | Err(_) => self.drain(drain_max)?,
+        }
+        self.control.stop();
+        Ok(())
+    }
+
+    fn drain(&self, drain_max: Duration) -> Result<(), Refusal> {
+        let deadline = Instant::now() + drain_max;
+        tracing::info!(seconds_max = drain_max.as_secs(), "draining");
+        self.readiness.on_draining();
+        self.mailboxes.0.iter().for_each(Mailbox::order_drain);
+        let mut ended = self.happenings.1.recv_timeout(drain_max);
+        if !matches!(ended, Ok(Happening::ShardsEnded(_))) {
+            tracing::warn!("the time to drain is over; unacknowledged clients are let go");
+            self.mailboxes.0.iter().for_each(Mailbox::order_abandon);
+            ended = self.happenings.1.recv_timeout(ABANDON_WAIT);
+        }
+        match ended {
+            Ok(Happening::ShardsEnded(result)) => result?,
+            Err(RecvTimeoutError::Timeout) => tracing::error!("a shard did not end; leaving it"),
+            Ok(Happening::AskedToEnd) | Err(RecvTimeoutError::Disconnected) => {}
+        }
+        let left = self.lanes.drain(deadline.max(Instant::now() + Duration::from_secs(1)));
+        if left > 0 {
+            tracing::warn!(records = left, "Kafka has not acknowledged these; nor were the clients");
+        }
+        tracing::info!("drained");
+        Ok(())
+    }
+}
+
+/// Opens for every configured address one listener per ring.
+fn listen(
+    settings: &Settings,
+    layout: &Layout,
+) -> Result<(Vec<Vec<TcpListener>>, Vec<SocketAddr>), Refusal> {
+    let rings = layout.shards * layout.rings_per_shard;
+    let mut per_ring: Vec<Vec<TcpListener>> = (0..rings).map(|_| Vec::new()).collect();
+    let mut addresses = Vec::new();
+    for configured in &settings.listeners {
+        let address = configured.address;
+        let listeners = tributary_ring::listeners(address, rings, LISTEN_BACKLOG)
+            .map_err(|error| cannot_listen(&configured.name, address, &error))?;
+        addresses.push(listeners[0].local_addr().map_err(|error| sentence("listen", &error))?);
+        per_ring.iter_mut().zip(listeners).for_each(|(ring, listener)| ring.push(listener));
+    }
+    Ok((per_ring, addresses))
+}
+
+fn cannot_listen(name: &str, address: SocketAddr, error: &std::io::Error) -> Refusal {
+    let remedy = match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            "another process has it: end that one, or choose another port by --listen"
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or choose a higher port"
+        }
+        std::io::ErrorKind::AddrNotAvailable => "no interface of this host has that address",
+        _ => "choose another address by --listen ADDR:PORT",
+    };
+    format!("[listen.{name}]: cannot listen on {address}: {error}; {remedy}")
+}
+
+fn mailboxes(shards: usize) -> Result<Mailboxes, Refusal> {
+    let boxes: Result<Arc<[Mailbox]>, _> =
+        (0..shards).map(|_| Wake::new().map(Mailbox::new)).collect();
+    boxes.map(Mailboxes).map_err(|error| sentence("eventfd", &error))
+}
+
+fn books(shards: usize) -> Arc<[ShardBooks]> {
+    let names = Names {
+        close: &Close::NAMES,
+        refusal: &kafka::Refusal::NAMES,
+        malformed: Malformed::NAMES,
+        bound: bound::NAMES,
+    };
+    (0..shards).map(|_| ShardBooks::new(&names)).collect()
+}
+
+fn start_shards(
+    settings: &Settings,
+    layout: &Layout,
+    listeners: Vec<Vec<TcpListener>>,
+    mailboxes: &Mailboxes,
+    lanes: &Lanes,
+    books: &Arc<[ShardBooks]>,
+    happenings: &Sender<Happening>,
+) -> Result<(), Refusal> {
+    let meeting = Arc::new(Meeting::new(layout.shards));
+    let connected = Arc::new(AtomicUsize::new(0));
+    let hasher = RandomState::new();
+    let mut listeners = listeners.into_iter();
+    let mut threads = Vec::new();
+    for index in 0..layout.shards {
+        let world = WorldPlan {
+            index,
+            shard_count: layout.shards,
+            connections_max: layout.connections_max,
+            connected: Arc::clone(&connected),
+            terms: terms(settings),
+            connect_ticks_max: u32::from(settings.mqtt.connect_timeout_secs) * TICKS_PER_SEC,
+            routes: lanes.routes(),
+            lanes: lanes.handles(),
+            books: Arc::clone(books),
+            hasher: hasher.clone(),
+        };
+        let plan = ShardPlan {
+            world,
+            cpu: layout.cpus[index % layout.cpus.len()],
+            ring: layout.ring.clone(),
+            listeners: listeners.by_ref().take(layout.rings_per_shard).collect(),
+            mailboxes: mailboxes.clone(),
+            meeting: Arc::clone(&meeting),
+        };
+        let thread = shard::start(plan).map_err(|error| {
+            format!(
+                "shard {index} cannot start: {error}; the runtime needs 512 KiB of locked memory \
+                 per shard: raise it by `ulimit -l`, LimitMEMLOCK= or CAP_IPC_LOCK"
+            )
+        })?;
+        threads.push(thread);
+    }
+    let all_open = meeting.wait();
+    let happenings = happenings.clone();
+    let join = move || {
+        let results: Vec<_> = threads.into_iter().map(shard::join).collect();
+        let result = results.into_iter().collect::<Result<(), _>>();
+        // The receiver lives as long as the process.
+        let _ = happenings.send(Happening::ShardsEnded(result));
+    };
+    if !all_open {
+        return Err(layout::cannot_open_rings());
+    }
+    let thread = std::thread::Builder::new().name("join".into()).spawn(join);
+    thread.map(drop).map_err(|error| sentence("thread", &error))
+}
+
+fn terms(settings: &Settings) -> Terms {
+    let mqtt = &settings.mqtt;
+    Terms {
+        receive_max: mqtt.receive_max,
+        packet_bytes_max: mqtt.packet_bytes_max,
+        topic_alias_max: mqtt.topic_alias_max,
+        // The setting's highest value cuts nothing; the session says that by 0.
+        keep_alive_secs_max: if mqtt.keep_alive_secs_max == u16::MAX {
+            0
+        } else {
+            mqtt.keep_alive_secs_max
+        },
+        client_id_bytes_max: mqtt.client_id_bytes_max,
+    }
+}
+
+fn sentence(what: &str, error: &dyn Display) -> Refusal {
+    format!("{what}: {error}; see the limits of this process (ulimit -a)")
+}
