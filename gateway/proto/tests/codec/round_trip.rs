@@ -3,6 +3,8 @@
 use crate::chance::for_seeds;
 use crate::client::*;
 use crate::made_up::*;
+use crate::table::{PLACES, Place, ROWS};
+use crate::wire::Frame;
 use tributary_proto::decode;
 use tributary_proto::frame::{Front, front};
 use tributary_proto::packet::Packet;
@@ -111,28 +113,45 @@ fn a_ping_a_disconnect_and_an_auth_are_heard_as_they_were_said() {
 
 #[test]
 fn user_properties_are_found_between_all_others() {
-    // One user property after each property that PUBLISH may have.
-    let mut section = Vec::new();
-    for row in crate::table::ROWS
-        .iter()
-        .filter(|r| r.places.contains(&crate::table::Place::Publish))
-    {
-        if row.id != 0x26 {
-            section.extend(row.bytes());
-            section.extend(b"\x26\0\x01k\0\x01v");
-        }
-    }
-    let frame = crate::table::Place::Publish.frame(&section);
-    let decoded = decode::packet(Version::V5, frame.first_byte, &frame.body);
-    let Ok(Packet::Publish(publish)) = decoded else {
-        panic!("{decoded:?}")
-    };
-    assert_eq!(
-        publish
-            .properties
-            .user_properties
+    for place in PLACES {
+        // One user property before, between and after the others that this place may have.
+        let mut section = b"\x26\0\x01k\0\x01v".to_vec();
+        let mut expected = vec![("k", "v")];
+        for row in ROWS
             .iter()
-            .collect::<Vec<_>>(),
-        [("k", "v"); 6]
-    );
+            .filter(|row| row.id != 0x26 && row.places.contains(&place))
+        {
+            section.extend(row.bytes());
+            section.extend(b"\x26\0\x01l\0\x02\xC2\xB0");
+            expected.push(("l", "°"));
+        }
+        let frame = place.frame(&section);
+        assert_eq!(user_properties(place, &frame), expected, "{place:?}");
+    }
+}
+
+fn user_properties(place: Place, frame: &Frame) -> Vec<(&str, &str)> {
+    let found = match place {
+        Place::Connect => {
+            decode::connect(&frame.body)
+                .unwrap()
+                .properties
+                .user_properties
+        }
+        Place::Will => {
+            let connect = decode::connect(&frame.body).unwrap();
+            connect.will.expect("a will").properties.user_properties
+        }
+        _ => match decode::packet(Version::V5, frame.first_byte, &frame.body).unwrap() {
+            Packet::Publish(publish) => publish.properties.user_properties,
+            Packet::PubAck(ack) | Packet::PubRec(ack) => ack.user_properties,
+            Packet::PubRel(ack) | Packet::PubComp(ack) => ack.user_properties,
+            Packet::Subscribe(subscribe) => subscribe.user_properties,
+            Packet::Unsubscribe(unsubscribe) => unsubscribe.user_properties,
+            Packet::Disconnect(disconnect) => disconnect.user_properties,
+            Packet::Auth(auth) => auth.user_properties,
+            Packet::PingReq => unreachable!("PINGREQ has no place for properties"),
+        },
+    };
+    found.iter().collect()
 }

@@ -44,18 +44,27 @@ fn a_property_is_taken_in_its_place_and_refused_in_any_other() {
 #[test]
 fn a_property_given_twice_is_refused_unless_it_is_the_users() {
     for (place, row) in allowed() {
-        let twice = [row.bytes(), row.bytes()].concat();
         let expected = match row.kind {
             Kind::Pair => None,
             _ => Some(Malformed::PropertyTwice { id: row.id }),
         };
-        assert_eq!(
-            fault_at(place, row.id, &twice),
-            expected,
-            "{:#04x} in {place:?}",
-            row.id
-        );
+        // At once, and with something else between.
+        let user = b"\x26\0\0\0\0".to_vec();
+        let between = [Some(Vec::new()), Some(user), neighbour(place, row.id)];
+        for other in between.into_iter().flatten() {
+            let section = [row.bytes(), other, row.bytes()].concat();
+            let found = fault_at(place, row.id, &section);
+            assert_eq!(found, expected, "{section:x?} in {place:?}");
+        }
     }
+}
+
+/// A property other than `id` that may stand beside it at `place`.
+fn neighbour(place: Place, id: u8) -> Option<Vec<u8>> {
+    allowed()
+        .filter(|(at, row)| *at == place && ![id, 0x15, 0x16, 0x26].contains(&row.id))
+        .map(|(_, row)| row.bytes())
+        .next()
 }
 
 #[test]
