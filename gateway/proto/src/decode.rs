@@ -5,17 +5,20 @@ use crate::malformed::Malformed;
 use crate::packet::{Packet, PacketType};
 use crate::version::Version;
 
+mod refusal;
+
 mod ack;
+
+mod publish;
 
 mod connect;
 
 mod end;
 
-mod publish;
-
 mod subscribe;
 
-pub use connect::{ConnectRefusal, connect};
+pub use connect::connect;
+pub use refusal::ConnectRefusal;
 
 /// Decodes any packet but the first, CONNECT, which [`connect`] decodes.
 #[inline]

@@ -1,13 +1,13 @@
 //! Appends what the server says to a buffer of bytes. It cannot fail: who calls it bounds the
 //! payloads, and a string that two bytes of length cannot say is cut, not written wrong.
 
+mod field;
+
 mod ack;
 
 mod connack;
 
 mod end;
-
-mod field;
 
 mod publish;
 
