@@ -36,6 +36,21 @@ fn peers_of_a_dropped_ring_see_the_end_whatever_was_in_flight() {
 }
 
 #[test]
+fn an_idle_ring_that_is_dropped_closes_its_listener_and_its_connections() {
+    let mut server: Ring<()> = ring(&options(8));
+    let addr = listen(&mut server);
+    let address = server.address();
+    let mut peer = client(addr);
+    let conn = accepted(&mut server);
+    server.poll_readable(conn);
+    server.enter().unwrap();
+    drop(server);
+    assert_eq!(read_to_end(&mut peer), b"");
+    assert!(!tributary_ring::port_is_taken(addr).unwrap());
+    assert!(!address.is_open());
+}
+
+#[test]
 fn a_buffer_can_be_read_after_its_ring_is_gone() {
     let mut server: Ring<()> = ring(&options(8));
     let other: Ring<()> = ring(&options(8));
@@ -64,10 +79,7 @@ fn parcels_that_have_arrived_unseen_are_freed_with_the_ring() {
         let conn = accepted(&mut door);
         door.hand_over(conn, &address, Box::new(parcel));
         door.enter().unwrap();
-        door
-            // The message is answered by the target's thread, when it enters or goes.
-            .stats()
-            .accepted
+        door.stats().accepted
     });
     let mut peer = client(addr.recv().unwrap());
     assert_eq!(door.join().unwrap(), 1);
