@@ -82,6 +82,9 @@ impl<H: Send + 'static> Ring<H> {
                         self.resume_accepting();
                     }
                 }
+                // Not a listener any more, or a kernel without multishot accept: it would only
+                // fail again.
+                libc::EBADF | libc::EINVAL | libc::ENOTSOCK | libc::EOPNOTSUPP => {}
                 _ => self.arm_accept(index),
             }
         }

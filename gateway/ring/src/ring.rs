@@ -280,11 +280,17 @@ impl<H: Send + 'static> Ring<H> {
 
     /// Calls everything back. True when the kernel holds on to no memory of ours any more.
     fn quiesce(&mut self) -> bool {
-        // Tearing the table down first makes sends and receives fail fast; requests already
-        // running hold their own reference to the socket.
         let _ = self.queue.enter();
         let limit = types::Timespec::new().nsec(QUIESCE_ROUND_US * 1_000);
         for _ in 0..QUIESCE_ROUNDS_MAX {
+            // Also for polls and accepts, which hold no memory but keep sockets open: an address
+            // of this ring may keep the kernel's half alive for long.
+            let everything = types::CancelBuilder::any();
+            let _ = self
+                .queue
+                .submitter()
+                .register_sync_cancel(Some(limit), everything);
+            let _ = self.queue.wait(1, 0, QUIESCE_ROUND_US, &mut self.stats);
             while let Some(completion) = self.next_completion() {
                 self.settle(completion);
             }
@@ -295,12 +301,6 @@ impl<H: Send + 'static> Ring<H> {
             {
                 return true;
             }
-            let everything = types::CancelBuilder::any();
-            let _ = self
-                .queue
-                .submitter()
-                .register_sync_cancel(Some(limit), everything);
-            let _ = self.queue.wait(1, 0, QUIESCE_ROUND_US, &mut self.stats);
         }
         false
     }
