@@ -66,7 +66,8 @@ pub struct CheckArgs {
 
 /// Carries MQTT from very many devices into Kafka, and acknowledges only what Kafka has
 #[derive(Parser)]
-#[command(name = "tributary", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(name = "tributary", version, after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Named>,

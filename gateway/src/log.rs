@@ -28,15 +28,7 @@ pub enum Format {
 /// Call it once, first thing. The error is a sentence for the person at the terminal.
 pub fn init(format: Format, level: LevelFilter) -> Result<(), String> {
     let directives = std::env::var(FILTER_VARIABLE).unwrap_or_default();
-    let filter = EnvFilter::builder()
-        .with_default_directive(level.into())
-        .parse(&directives)
-        .map_err(|error| {
-            format!(
-                "{FILTER_VARIABLE}=\"{directives}\": {error}; \
-                 write a level or module=level[,...], as in tributary=debug,rdkafka=warn"
-            )
-        })?;
+    let filter = filter(level, &directives)?;
     let terminal = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -48,6 +40,26 @@ pub fn init(format: Format, level: LevelFilter) -> Result<(), String> {
         Format::Auto | Format::Json => lines.json().flatten_event(true).try_init(),
     };
     installed.map_err(|error| format!("logging cannot start: {error}"))
+}
+
+/// The directives, and the level for everything they do not speak of.
+fn filter(level: LevelFilter, directives: &str) -> Result<EnvFilter, String> {
+    let is_level = |directive: &str| directive.parse::<LevelFilter>().is_ok();
+    // An empty directive would parse, as `error`.
+    let mut spoken = directives
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty());
+    let all = match spoken.any(is_level) {
+        true => directives.to_string(),
+        false => format!("{level},{directives}"),
+    };
+    EnvFilter::builder().parse(all).map_err(|error| {
+        format!(
+            "{FILTER_VARIABLE}=\"{directives}\": {error}; write a level or \
+             module=level[,...], as in tributary=debug,rdkafka=warn"
+        )
+    })
 }
 
 /// Lets one line of a kind through per period, so that what goes wrong a million times is said
@@ -103,6 +115,25 @@ impl Seldom {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_variable_beats_the_level_only_where_it_speaks() {
+        let hint = |directives| {
+            filter(LevelFilter::INFO, directives)
+                .unwrap()
+                .max_level_hint()
+        };
+        assert_eq!(hint(""), Some(LevelFilter::INFO));
+        assert_eq!(hint("debug"), Some(LevelFilter::DEBUG));
+        assert_eq!(hint("warn"), Some(LevelFilter::WARN));
+        // Everything else still speaks at the level.
+        assert_eq!(hint("rdkafka=error"), Some(LevelFilter::INFO));
+        let said = filter(LevelFilter::INFO, "tributary=loud").unwrap_err();
+        assert!(
+            said.starts_with("TRIBUTARY_LOG=\"tributary=loud\": "),
+            "{said}"
+        );
+    }
 
     #[test]
     fn the_first_line_passes_and_the_next_are_counted_until_the_period_is_over() {

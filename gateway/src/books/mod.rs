@@ -67,7 +67,8 @@ impl Entry {
 
 macro_rules! books {
     ($names:ident; $(
-        $field:ident : $cells:ty = $new:expr, $kind:ident $metric:literal $label:literal, $help:literal;
+        $field:ident : $cells:ty = $new:expr,
+        $kind:ident $metric:literal $label:literal, $help:literal;
     )*) => {
         /// Written by the thread of one shard alone, read by the control thread.
         ///

@@ -9,6 +9,8 @@
 //!                    faults <-- routes checked as a whole
 //! ```
 
+mod addresses;
+mod clusters;
 mod document;
 mod environment;
 mod faults;
@@ -70,12 +72,12 @@ fn assemble(
     faults: &mut Faults,
 ) -> Settings {
     let mut top = section::Section::top(tree, faults);
-    let listeners = sections::listeners(&mut top, &args.listen);
-    let clusters = sections::clusters(&mut top, &args.kafka);
+    let listeners = addresses::listeners(&mut top, &args.listen);
+    let clusters = clusters::clusters(&mut top, &args.kafka);
     let (mut rules, places) = routes::read(&mut top);
     let mqtt = sections::mqtt(&mut top);
     let shards = sections::shards(&mut top, args);
-    let control = sections::control(&mut top, args.control);
+    let control = addresses::control(&mut top, args.control);
     let drain = sections::drain(&mut top);
     let log = sections::log(&mut top);
     let kafka = routes::settle_clusters(&mut rules, &places, &clusters, &mut top);

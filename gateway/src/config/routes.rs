@@ -8,6 +8,8 @@ use super::settings::{AckPolicy, Cluster, EMBEDDED_CLUSTER, Kafka, RouteRule};
 
 const TOPIC_HEADER: (&str, &str) = ("mqtt.topic", "{topic}");
 const KEY_DEFAULT: &str = "{client_id}";
+const FILTER_RIGHT: &str = "write an MQTT topic filter, as in \"dw/+/telemetry\", or \"#\" for all";
+const TOPIC_RIGHT: &str = "write a Kafka topic, or \"\" for the null route";
 
 /// Looks at all rules together: filters, templates, names, rules that can never match.
 ///
@@ -43,7 +45,9 @@ pub(super) fn read(top: &mut Section<'_>) -> (Vec<RouteRule>, Vec<RulePlaces>) {
     let mut rules = Vec::new();
     let mut places = Vec::new();
     for (index, entry) in top.listed("route").into_iter().enumerate() {
-        let mut section = top.child_of("[[route]]".to_string(), entry);
+        let Some(mut section) = top.child_of("[[route]]".to_string(), entry) else {
+            continue;
+        };
         let (rule, rule_places) = rule(&mut section, index);
         section.close();
         rules.push(rule);
@@ -64,6 +68,8 @@ fn rule(section: &mut Section<'_>, index: usize) -> (RouteRule, RulePlaces) {
         rule: section.place.clone(),
         keys: BTreeMap::new(),
     };
+    section.require("filter", FILTER_RIGHT);
+    section.require("topic", TOPIC_RIGHT);
     let mut text = |section: &mut Section<'_>, key| {
         let (text, place) = section.text(key)?;
         places.keys.insert(key, place);
@@ -73,19 +79,6 @@ fn rule(section: &mut Section<'_>, index: usize) -> (RouteRule, RulePlaces) {
     let topic = text(section, "topic");
     let key = text(section, "key").unwrap_or_else(|| KEY_DEFAULT.to_string());
     let cluster = text(section, "cluster").unwrap_or_default();
-    if filter.is_none() {
-        let right = "write an MQTT topic filter, as in \"dw/+/telemetry\", or \"#\" for all";
-        section.fault(
-            section.place.clone(),
-            "filter",
-            "is missing or wrong",
-            right,
-        );
-    }
-    if topic.is_none() {
-        let right = "write a Kafka topic, or \"\" for the null route";
-        section.fault(section.place.clone(), "topic", "is missing or wrong", right);
-    }
     let ack = section.choice("ack", &[("kafka", AckPolicy::Kafka)], &["spool", "accept"]);
     section.choice("on_outage", &[("withhold", ())], &["spool", "reject"]);
     let local = section.boolean("local").unwrap_or(true);

@@ -61,23 +61,18 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A table from `named` or `listed`, under the title it is written with.
-    pub(super) fn child_of(&mut self, title: String, entry: Entry) -> Section<'_> {
-        let place = entry.place.clone();
-        let table = match entry.value {
-            Value::Table(table) => table,
+    /// A table from `named` or `listed`, under the title it is written with; nothing, and a fault,
+    /// when it is no table.
+    pub(super) fn child_of(&mut self, title: String, entry: Entry) -> Option<Section<'_>> {
+        match entry.value {
+            Value::Table(table) => Some(self.child(title, entry.place, table)),
             other => {
                 let wrong = format!("is {}, not a table", other.kind());
-                self.faults.add(
-                    place.clone(),
-                    title.clone(),
-                    wrong,
-                    "write its keys below it",
-                );
-                Table::new()
+                self.faults
+                    .add(entry.place, title, wrong, "write its keys below it");
+                None
             }
-        };
-        self.child(title, place, table)
+        }
     }
 
     pub(super) fn text(&mut self, key: &'static str) -> Option<(String, Place)> {
@@ -90,6 +85,13 @@ impl<'a> Section<'a> {
                 self.wrong_kind(place, key, &value, "a string in quotes");
                 None
             }
+        }
+    }
+
+    /// Says that the key is missing when it is; what is there and wrong is said where it is read.
+    pub(super) fn require(&mut self, key: &'static str, right: &str) {
+        if !self.table.contains_key(key) {
+            self.fault(self.place.clone(), key, "is missing", right);
         }
     }
 

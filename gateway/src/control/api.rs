@@ -12,12 +12,12 @@ use serde_json::{Map, Value, json};
 
 use super::metrics::Exporter;
 use super::{ControlState, Phase, access, process};
-use crate::books::{self, Entry};
+use crate::books::{self, Entry, ShardBooks};
 
 /// A shard that has shown no life for this long is reported as stuck.
 pub(super) const SILENCE_MILLIS_MAX: u64 = 5_000;
 
-const DASHBOARD: &str = include_str!("dashboard.html");
+pub(super) const DASHBOARD: &str = include_str!("dashboard.html");
 /// The page brings its own style and script and may talk to this server only.
 const DASHBOARD_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
      script-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'";
@@ -69,13 +69,8 @@ async fn dashboard() -> impl IntoResponse {
 
 /// Whether to restart the process: 503 only when a shard no longer turns.
 async fn healthz(State(state): Shared) -> Response {
-    let now = Instant::now();
-    let stuck: Vec<Value> = state
-        .books
-        .iter()
-        .enumerate()
-        .map(|(shard, books)| (shard, books.silent_millis(now)))
-        .filter(|(_, silent_millis)| *silent_millis > SILENCE_MILLIS_MAX)
+    let stuck: Vec<Value> = stuck_shards(&state.books, Instant::now())
+        .into_iter()
         .map(|(shard, silent_millis)| json!({ "shard": shard, "silent_millis": silent_millis }))
         .collect();
     if stuck.is_empty() {
@@ -83,6 +78,17 @@ async fn healthz(State(state): Shared) -> Response {
     }
     let body = json!({ "status": "stuck", "shards": stuck });
     (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+}
+
+/// Index of each shard that is stuck, and for how many milliseconds it has been silent.
+pub(super) fn stuck_shards(books: &[ShardBooks], now: Instant) -> Vec<(usize, u64)> {
+    let silent = books
+        .iter()
+        .map(|books| books.silent_millis(now))
+        .enumerate();
+    silent
+        .filter(|(_, silent_millis)| *silent_millis > SILENCE_MILLIS_MAX)
+        .collect()
 }
 
 /// Whether to send clients here. A lane that is down is shown and does not count: clients are
