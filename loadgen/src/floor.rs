@@ -40,7 +40,7 @@ pub fn run(args: &FloorArgs) -> Result<(), Failure> {
         .map(|mut floor| thread::spawn(move || floor.serve()))
         .collect();
     for thread in threads {
-        let ended = thread.join().unwrap_or_else(|_| Err(Errno::CANCELED));
+        let ended = thread.join().unwrap_or(Err(Errno::CANCELED));
         ended.map_err(|errno| Failure::start("the floor ended", errno, "start it again"))?;
     }
     Ok(())
