@@ -200,7 +200,7 @@ impl Engine {
                     let Some(turn) = pacer.poll_turn(self.now_ns) else {
                         break;
                     };
-                    self.books.late_ns.saturating_record(turn.late_ns.max(1));
+                    self.books.came_late(turn.late_ns);
                     let messages = pacer.timetable.group_messages;
                     if let Some(publisher) = &mut self.devices[turn.place as usize].publisher {
                         publisher.owe(messages);
