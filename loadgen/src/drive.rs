@@ -1,0 +1,218 @@
+//! Runs the threads of a plan from the first connect to the last, and looks on.
+
+use crate::books::Books;
+use crate::clock::{Clock, ns_to_secs, process_cpu_ns};
+use crate::engine::{Engine, Outcome};
+use crate::failure::Failure;
+use crate::ledger::Ledger;
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::report::process::{ServerUse, Usage};
+use crate::report::{ClientUse, Report};
+use crate::sockets;
+use crate::stage::{Now, Stage};
+use rustix::io::Errno;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How often the watcher looks at the threads.
+const LOOK: Duration = Duration::from_millis(5);
+/// A thread that is busier than this, or messages that leave later than that, make the client the
+/// bottleneck.
+const BUSY_SHARE_MAX: f64 = 0.9;
+const LATE_MS_MAX: f64 = 5.0;
+
+pub struct Drive {
+    pub clock: Clock,
+    pub stage: Arc<Stage>,
+    plan: Arc<Plan>,
+    threads: Vec<JoinHandle<Result<Outcome, Errno>>>,
+    progress: Progress,
+    interrupted: Arc<AtomicBool>,
+}
+
+/// What all threads together brought home.
+pub struct Ran {
+    pub books: Books,
+    pub threads_cpu_ns: Vec<u64>,
+}
+
+/// A look at both processes at one moment.
+pub struct Look {
+    at_ns: u64,
+    server: Option<(u32, Usage)>,
+    own_cpu_ns: u64,
+}
+
+impl Drive {
+    pub fn launch(plan: Plan, ledger: Option<&Ledger>) -> Result<Self, Failure> {
+        let refuse = |error: &dyn std::fmt::Display| {
+            Failure::start(
+                "cannot start the clients",
+                error,
+                "check the limits of this process",
+            )
+        };
+        sockets::admit_clients(plan.clients)?;
+        let interrupted = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&interrupted))
+                .map_err(|error| refuse(&error))?;
+        }
+        let stage = Arc::new(Stage::new(plan.threads));
+        let plan = Arc::new(plan);
+        let clock = Clock::start();
+        let mut threads = Vec::new();
+        for index in 0..plan.threads {
+            let (plan, stage) = (Arc::clone(&plan), Arc::clone(&stage));
+            let pen = ledger.map(Ledger::pen);
+            let engine =
+                Engine::new(plan, stage, index, clock, pen).map_err(|errno| refuse(&errno))?;
+            let builder = thread::Builder::new().name(format!("clients-{index}"));
+            let thread = builder
+                .spawn(move || engine.run())
+                .map_err(|error| refuse(&error))?;
+            threads.push(thread);
+        }
+        let progress = Progress::start();
+        Ok(Self {
+            clock,
+            stage,
+            plan,
+            threads,
+            progress,
+            interrupted,
+        })
+    }
+
+    /// Looks on until `is_over`, an interrupt, or the death of a thread. Says whether it is over.
+    pub fn watch(&mut self, mut is_over: impl FnMut(Now, u64) -> bool) -> bool {
+        loop {
+            let now = self.stage.now();
+            if is_over(now, self.clock.now_ns()) {
+                return true;
+            }
+            let dead = self.threads.iter().any(JoinHandle::is_finished);
+            if dead || self.interrupted.load(Ordering::Relaxed) {
+                return false;
+            }
+            self.progress.tell(now, self.plan.clients);
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Looks at this process, and at the server's where its number is known.
+    pub fn look(&self, server_pid: Option<u32>) -> Result<Look, Failure> {
+        let server = match server_pid {
+            Some(pid) => Some((pid, Usage::of(pid).map_err(|error| unseen(pid, &error))?)),
+            None => None,
+        };
+        Ok(Look {
+            at_ns: self.clock.now_ns(),
+            server,
+            own_cpu_ns: process_cpu_ns(),
+        })
+    }
+
+    /// Lets the threads go and collects their books; closes the ledger.
+    pub fn finish(self, ledger: Option<&Ledger>) -> Result<Ran, Failure> {
+        self.stage.release();
+        self.progress.clear();
+        let mut books = Books::new(None, 0);
+        let mut threads_cpu_ns = Vec::new();
+        for thread in self.threads {
+            let outcome = thread
+                .join()
+                .unwrap_or(Err(Errno::CANCELED))
+                .map_err(|errno| {
+                    Failure::start(
+                        "a client thread ended",
+                        errno,
+                        "run it again, and report it",
+                    )
+                })?;
+            books.merge(&outcome.books);
+            threads_cpu_ns.push(outcome.cpu_ns);
+            if let Some(pen) = outcome.books.pen {
+                pen.finish().map_err(|error| unwritten(&error))?;
+            }
+        }
+        if let Some(ledger) = ledger {
+            ledger.pen().close().map_err(|error| unwritten(&error))?;
+        }
+        Ok(Ran {
+            books,
+            threads_cpu_ns,
+        })
+    }
+}
+
+fn unseen(pid: u32, error: &std::io::Error) -> Failure {
+    let what = format!("cannot look at the server process {pid}");
+    Failure::start(
+        what,
+        error,
+        "give --server-pid the number of a running process of yours",
+    )
+}
+
+pub(crate) fn unwritten(error: &std::io::Error) -> Failure {
+    Failure::start(
+        "cannot write the ledger",
+        error,
+        "give --ledger a file on a disk with room",
+    )
+}
+
+impl Look {
+    pub fn secs_until(&self, after: &Self) -> f64 {
+        ns_to_secs(after.at_ns - self.at_ns)
+    }
+
+    pub fn server_until(&self, after: &Self) -> Option<ServerUse> {
+        let ((pid, before), (_, now)) = (self.server.as_ref()?, after.server.as_ref()?);
+        Some(ServerUse::between(
+            *pid,
+            before,
+            now,
+            self.secs_until(after),
+        ))
+    }
+}
+
+impl Ran {
+    /// Judges whether the client itself was the bottleneck and says so in the report.
+    pub fn judge_client(&self, before: &Look, after: &Look, messages: u64, report: &mut Report) {
+        let wall_ns = (after.at_ns - before.at_ns).max(1) as f64;
+        let busiest = self
+            .threads_cpu_ns
+            .iter()
+            .map(|cpu_ns| *cpu_ns as f64 / wall_ns);
+        let busiest_thread = busiest.fold(0.0, f64::max);
+        let cpu_secs = ns_to_secs(after.own_cpu_ns - before.own_cpu_ns);
+        let is_busy = busiest_thread > BUSY_SHARE_MAX;
+        let late_ms = report.latency_ms.get("late").map_or(0.0, |late| late.p99);
+        if is_busy {
+            report.remarks.push(format!(
+                "loadgen itself was the bottleneck: a thread used {:.0} % of its core; the server \
+                 may be faster than this. Give it --threads or a core of its own.",
+                busiest_thread * 100.0
+            ));
+        }
+        if late_ms > LATE_MS_MAX {
+            report.remarks.push(format!(
+                "loadgen itself was the bottleneck: 1 % of the messages were due {late_ms:.1} ms \
+                 or more before it came to send them. Latencies contain that."
+            ));
+        }
+        report.client = Some(ClientUse {
+            cpu_secs,
+            cpu_us_per_message: (messages > 0).then(|| cpu_secs * 1e6 / messages as f64),
+            busiest_thread,
+            is_bottleneck: is_busy || late_ms > LATE_MS_MAX,
+        });
+    }
+}

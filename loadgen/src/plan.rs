@@ -1,0 +1,89 @@
+//! What the clients of a run do, the same for all of them.
+
+use crate::codec::Version;
+use crate::stamp::RunId;
+use std::net::SocketAddr;
+
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub target: SocketAddr,
+    pub version: Version,
+    pub run: RunId,
+    pub clients: u32,
+    pub threads: u32,
+    pub keepalive_secs: u16,
+    /// Connects per second over all clients; 0 is as fast as they are answered.
+    pub connect_rate: f64,
+    /// Connects on their way at a time in one thread.
+    pub opening_max: u32,
+    pub connack_wait_ns: u64,
+    pub source_addresses: Option<u32>,
+    pub subscribe_own: bool,
+    /// Share of the clients that leave and come back each second.
+    pub churn_per_sec: f64,
+    /// Whether a client that lost its connection, or was refused, tries again.
+    pub reconnect: bool,
+    pub publish: Option<PublishPlan>,
+}
+
+#[derive(Clone, Debug)]
+pub struct PublishPlan {
+    /// Messages per second over all clients; 0 is a closed loop.
+    pub rate: f64,
+    pub qos: u8,
+    pub payload_bytes: usize,
+    pub topic: String,
+    /// Unacknowledged messages per client.
+    pub in_flight_max: u16,
+    /// Messages in one write.
+    pub coalesce: u32,
+    pub secs: f64,
+    /// How long to wait for acknowledgements after the last message was due.
+    pub drain_secs: f64,
+}
+
+impl Plan {
+    /// The devices of one thread: first number and how many.
+    pub fn share(&self, thread: u32) -> (u32, u32) {
+        let (each, over) = (self.clients / self.threads, self.clients % self.threads);
+        (
+            thread * each + thread.min(over),
+            each + u32::from(thread < over),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shares_of_the_threads_cover_every_device_once() {
+        let mut plan = Plan {
+            target: "127.0.0.1:1".parse().expect("an address"),
+            version: Version::V5,
+            run: RunId(0),
+            clients: 11,
+            threads: 4,
+            keepalive_secs: 0,
+            connect_rate: 0.0,
+            opening_max: 1,
+            connack_wait_ns: 0,
+            source_addresses: None,
+            subscribe_own: false,
+            churn_per_sec: 0.0,
+            reconnect: false,
+            publish: None,
+        };
+        for clients in [0, 1, 3, 4, 11, 1000] {
+            plan.clients = clients;
+            let mut next = 0;
+            for thread in 0..plan.threads {
+                let (first, count) = plan.share(thread);
+                assert_eq!(first, next);
+                next += count;
+            }
+            assert_eq!(next, clients);
+        }
+    }
+}
