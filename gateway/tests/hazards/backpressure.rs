@@ -1,4 +1,5 @@
-//! Clients that take without giving room: they never read, stop in the middle of a packet, or vanish there.
+//! Clients that take without giving room: they never read, stop in the middle of a packet, or
+//! vanish there.
 
 use crate::support::client::Client;
 use crate::support::gateway::Gateway;

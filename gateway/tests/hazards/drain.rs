@@ -1,4 +1,5 @@
-//! SIGTERM under load: the clients are told, what is acknowledged is in Kafka, and the end is a good one.
+//! SIGTERM under load: the clients are told, what is acknowledged is in Kafka, and the end is a
+//! good one.
 
 use crate::support::client::Client;
 use crate::support::gateway::{Gateway, Launch};

@@ -1,5 +1,5 @@
-//! Bytes that are no MQTT, or MQTT that is wrong: each ends its own connection by the book, is counted, and
-//! disturbs nobody else.
+//! Bytes that are no MQTT, or MQTT that is wrong: each ends its own connection by the book, is
+//! counted, and disturbs nobody else.
 
 use crate::support::client::Client;
 use crate::support::gateway::{Gateway, Launch};
@@ -142,97 +142,13 @@ const MALFORMED: &[u8] = &[0x81];
 const PROTOCOL_ERROR: &[u8] = &[0x82];
 const TOPIC_NAME_INVALID: &[u8] = &[0x90];
 
-fn wrong_packets(version: u8) -> Vec<(&'static str, Vec<u8>, &'static [u8])> {
-    let topic = |topic| {
-        Publish {
-            topic,
-            ..Publish::qos1(1, "", b"x")
-        }
-        .encode(version)
-    };
-    let mut string_too_long = vec![0xFF, 0xFF];
-    string_too_long.extend(b"a/short/topic");
-    let mut wrong = vec![
-        // [MQTT-1.5.5-1]: at most four bytes, so the fifth cannot be.
-        (
-            "remaining length of five bytes",
-            vec![0x30, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F],
-            MALFORMED,
-        ),
-        (
-            "string longer than its packet",
-            frame(0x30, &string_too_long),
-            MALFORMED,
-        ),
-        (
-            "QoS 3",
-            frame(0x36, &[text(b"a"), vec![0, 1]].concat()),
-            MALFORMED,
-        ),
-        (
-            "PUBREL with reserved flags wrong",
-            frame(0x60, &[0, 1]),
-            MALFORMED,
-        ),
-        (
-            "SUBSCRIBE with reserved flags wrong",
-            frame(0x80, &[0, 1]),
-            MALFORMED,
-        ),
-        ("PINGREQ with a body", frame(0xC0, &[0]), MALFORMED),
-        ("packet type 0", frame(0x00, &[]), MALFORMED),
-        (
-            "second CONNECT",
-            Connect::new(version, "wrong").encode(),
-            PROTOCOL_ERROR,
-        ),
-        (
-            "CONNACK from a client",
-            frame(0x20, &[0, 0]),
-            PROTOCOL_ERROR,
-        ),
-        (
-            "SUBACK from a client",
-            frame(0x90, &[0, 1, 0]),
-            PROTOCOL_ERROR,
-        ),
-        (
-            "UNSUBACK from a client",
-            frame(0xB0, &[0, 1]),
-            PROTOCOL_ERROR,
-        ),
-        ("PINGRESP from a client", frame(0xD0, &[]), PROTOCOL_ERROR),
-        ("topic with +", topic(b"a/+/b"), TOPIC_NAME_INVALID),
-        ("topic with #", topic(b"a/#"), TOPIC_NAME_INVALID),
-        ("topic with NUL", topic(b"a/\0/b"), MALFORMED),
-        (
-            "topic with a stray continuation byte",
-            topic(b"a/\x80/b"),
-            MALFORMED,
-        ),
-        (
-            "topic with a surrogate",
-            topic(b"a/\xED\xA0\x80"),
-            MALFORMED,
-        ),
-        (
-            "topic with an overlong slash",
-            topic(b"a\xC0\xAFb"),
-            MALFORMED,
-        ),
-        // A QoS 1 PUBLISH whose id is 0 [MQTT-2.2.1-3].
-        (
-            "packet id 0",
-            Publish::qos1(0, "a", b"x").encode(version),
-            &[0x81, 0x82],
-        ),
-        (
-            "SUBSCRIBE without a filter",
-            subscribe(version, 1, &[]),
-            &[0x81, 0x82],
-        ),
-        ("empty topic", topic(b""), &[0x81, 0x82, 0x90]),
-    ];
+/// What is wrong in words, the packet, and the reasons that the specification leaves to choose from.
+type Wrong = (&'static str, Vec<u8>, &'static [u8]);
+
+fn wrong_packets(version: u8) -> Vec<Wrong> {
+    let mut wrong = wrong_frames(version);
+    wrong.extend(out_of_place(version));
+    wrong.extend(wrong_topics(version));
     if version == V5 {
         wrong.extend(wrong_properties());
     } else {
@@ -242,7 +158,55 @@ fn wrong_packets(version: u8) -> Vec<(&'static str, Vec<u8>, &'static [u8])> {
     wrong
 }
 
-fn wrong_properties() -> Vec<(&'static str, Vec<u8>, &'static [u8])> {
+fn wrong_frames(version: u8) -> Vec<Wrong> {
+    let five_bytes = vec![0x30, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F];
+    let beyond = frame(0x30, b"\xFF\xFFa/short/topic");
+    let qos_3 = frame(0x36, b"\x00\x01a\x00\x01");
+    let id_0 = Publish::qos1(0, "a", b"x").encode(version);
+    let nothing = subscribe(version, 1, &[]);
+    vec![
+        // At most four bytes, so the fifth cannot be [MQTT-1.5.5-1].
+        ("remaining length of five bytes", five_bytes, MALFORMED),
+        ("string longer than its packet", beyond, MALFORMED),
+        ("QoS 3", qos_3, MALFORMED),
+        ("flags of PUBREL", frame(0x60, &[0, 1]), MALFORMED),
+        ("flags of SUBSCRIBE", frame(0x80, &[0, 1]), MALFORMED),
+        ("PINGREQ with a body", frame(0xC0, &[0]), MALFORMED),
+        ("packet type 0", frame(0x00, &[]), MALFORMED),
+        // [MQTT-2.2.1-3]
+        ("packet id 0", id_0, &[0x81, 0x82]),
+        ("SUBSCRIBE without a filter", nothing, &[0x81, 0x82]),
+    ]
+}
+
+fn out_of_place(version: u8) -> Vec<Wrong> {
+    let connect = Connect::new(version, "wrong").encode();
+    vec![
+        ("second CONNECT", connect, PROTOCOL_ERROR),
+        ("CONNACK to us", frame(0x20, &[0, 0]), PROTOCOL_ERROR),
+        ("SUBACK to us", frame(0x90, &[0, 1, 0]), PROTOCOL_ERROR),
+        ("UNSUBACK to us", frame(0xB0, &[0, 1]), PROTOCOL_ERROR),
+        ("PINGRESP to us", frame(0xD0, &[]), PROTOCOL_ERROR),
+    ]
+}
+
+fn wrong_topics(version: u8) -> Vec<Wrong> {
+    let with = |topic| {
+        let publish = Publish::qos1(1, "", b"x");
+        Publish { topic, ..publish }.encode(version)
+    };
+    vec![
+        ("topic with +", with(b"a/+/b"), TOPIC_NAME_INVALID),
+        ("topic with #", with(b"a/#"), TOPIC_NAME_INVALID),
+        ("topic with NUL", with(b"a/\0/b"), MALFORMED),
+        ("stray continuation byte", with(b"a/\x80/b"), MALFORMED),
+        ("surrogate", with(b"a/\xED\xA0\x80"), MALFORMED),
+        ("overlong slash", with(b"a\xC0\xAFb"), MALFORMED),
+        ("empty topic", with(b""), &[0x81, 0x82, 0x90]),
+    ]
+}
+
+fn wrong_properties() -> Vec<Wrong> {
     let with = |list: &[u8]| {
         let body = [text(b"a"), vec![0, 1], varint(list.len()), list.to_vec()].concat();
         frame(0x32, &body)

@@ -1,6 +1,7 @@
 //! Kafka late, gone, back, or without the topic: nothing is acknowledged that it does not have.
 //!
-//! The outage of a running Kafka lasts 5 seconds here; `TRIBUTARY_TEST_OUTAGE_SECS=30` makes it longer.
+//! The outage of a running Kafka lasts 5 seconds here; `TRIBUTARY_TEST_OUTAGE_SECS=30` makes it
+//! longer.
 
 use crate::support::client::Client;
 use crate::support::gateway::{Gateway, Launch};
@@ -44,13 +45,11 @@ fn a_kafka_that_comes_late_gets_what_waited_for_it_and_only_then_the_device_its_
             assert_eq!((puback.packet_id(), puback.reason()), (*packet_id, 0));
         }
     }
-    let mut values: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
-    for record in read_topic(&kafka.bootstrap(), "mqtt") {
-        values.entry(record.key).or_default().extend(record.value);
-    }
+    let values = values_by_key(&kafka);
     assert_eq!(values.len(), VERSIONS.len());
+    let whole = |said: &Vec<Vec<u8>>| said.concat() == b"12";
     assert!(
-        values.values().all(|said| said == b"12"),
+        values.values().all(whole),
         "each once and in order: {values:?}"
     );
 }
@@ -105,19 +104,17 @@ fn a_kafka_killed_and_back_loses_nothing_and_no_paused_device_is_timed_out() {
     for packet_id in 1..=PILE {
         assert_eq!(impatient.expect(PUBACK).packet_id(), packet_id);
     }
-    let records = read_topic(&kafka.bootstrap(), "mqtt");
-    let of = |key: &str| {
-        let mine = records.iter().filter(|record| record.key == key.as_bytes());
-        mine.map(|record| record.value.clone()).collect::<Vec<_>>()
-    };
-    let wanted: Vec<_> = (0..=sent.len())
-        .map(|number| number.to_string().into_bytes())
-        .collect();
-    assert!(of("device") == wanted, "each once and in order");
-    let wanted: Vec<_> = (1..=PILE)
-        .map(|number| number.to_be_bytes().to_vec())
-        .collect();
-    assert!(of("impatient") == wanted, "each once and in order");
+    let device = (0..=sent.len()).map(|number| number.to_string().into_bytes());
+    let pile = (1..=PILE).map(|number| number.to_be_bytes().to_vec());
+    let values = values_by_key(&kafka);
+    assert!(
+        values["device"] == device.collect::<Vec<_>>(),
+        "each once and in order"
+    );
+    assert!(
+        values["impatient"] == pile.collect::<Vec<_>>(),
+        "each once and in order"
+    );
     let metrics = gateway.metrics();
     assert_eq!(
         (
@@ -126,6 +123,16 @@ fn a_kafka_killed_and_back_loses_nothing_and_no_paused_device_is_timed_out() {
         ),
         (0.0, 0.0)
     );
+}
+
+/// What Kafka has of each device, in its order.
+fn values_by_key(kafka: &RealKafka) -> HashMap<String, Vec<Vec<u8>>> {
+    let mut values: HashMap<_, Vec<_>> = HashMap::new();
+    for record in read_topic(&kafka.bootstrap(), "mqtt") {
+        let key = String::from_utf8(record.key).expect("a client id is text");
+        values.entry(key).or_default().push(record.value);
+    }
+    values
 }
 
 /// How long Kafka stays away: longer than 1.5 times the keep-alive of the impatient device.

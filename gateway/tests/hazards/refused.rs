@@ -1,4 +1,5 @@
-//! What the gateway does not do yet is refused truthfully, so that no client waits for what will not come.
+//! What the gateway does not do yet is refused truthfully, so that no client waits for what will
+//! not come.
 
 use crate::support::client::Client;
 use crate::support::gateway::Gateway;

@@ -1,4 +1,5 @@
-//! A gateway that cannot start says why in a sentence, what to do, and ends with the exit code for it.
+//! A gateway that cannot start says why in a sentence, what to do, and ends with the exit code for
+//! it.
 
 use crate::support::gateway::{Ended, Gateway, config_file, run_to_end};
 use std::net::TcpListener;
@@ -100,8 +101,9 @@ fn every_error_of_a_configuration_is_told_with_its_line_and_key() {
 
 #[test]
 fn a_rule_that_can_never_match_is_refused() {
-    let text = "[[route]]\nfilter = \"a/#\"\ntopic = \"t\"\n\n[[route]]\nfilter = \"a/+/c\"\ntopic = \"u\"\n";
-    let (ended, path) = run_with_config(text);
+    let first = "[[route]]\nfilter = \"a/#\"\ntopic = \"t\"\n\n";
+    let second = "[[route]]\nfilter = \"a/+/c\"\ntopic = \"u\"\n";
+    let (ended, path) = run_with_config(&[first, second].concat());
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     let named = [5, 6]
         .iter()

@@ -1,4 +1,5 @@
-//! Starts the real binary on ports of its own choosing and ends it by its pid when the test is over.
+//! Starts the real binary on ports of its own choosing and ends it by its pid when the test is
+//! over.
 
 use super::metrics::{self, Metrics};
 use super::output::{Kept, lines};
@@ -21,7 +22,8 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
-    /// The text of a configuration file. It names no listener: the ports come from the command line.
+    /// The text of a configuration file. It names no listener: the ports come from the command
+    /// line.
     pub(crate) fn config(mut self, text: &str) -> Launch {
         self.config = Some(text.to_owned());
         self

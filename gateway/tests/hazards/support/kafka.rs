@@ -1,4 +1,5 @@
-//! Reads Kafka back to find out what is really there, and starts a real one where the embedded one will not do.
+//! Reads Kafka back to find out what is really there, and starts a real one where the embedded one
+//! will not do.
 
 use super::{DEADLINE, ask_until};
 use rdkafka::consumer::{BaseConsumer, Consumer};

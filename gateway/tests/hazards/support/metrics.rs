@@ -44,7 +44,8 @@ impl Metrics {
             .sum()
     }
 
-    /// How far the books are off: received less everything it can have become. Zero at every moment.
+    /// How far the books are off: received less everything it can have become. Zero at every
+    /// moment.
     pub(crate) fn imbalance(&self) -> f64 {
         self.sum("tributary_publishes_received_total")
             - self.sum("tributary_publishes_acknowledged_total")

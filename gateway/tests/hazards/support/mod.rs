@@ -9,8 +9,8 @@ pub(crate) mod wire;
 
 use std::time::{Duration, Instant};
 
-/// How long anything may take before the test gives up: generous, since the machine may be busy and no
-/// test here is about time.
+/// How long anything may take before the test gives up: generous, since the machine may be busy
+/// and no test here is about time.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Asks again and again until the answer is there; `None` when it is not there after `within`.

@@ -1,4 +1,5 @@
-//! Keeps what a child process prints, so that a test can wait for a line and a failure can show the rest.
+//! Keeps what a child process prints, so that a test can wait for a line and a failure can show
+//! the rest.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::mpsc::{Receiver, channel};
@@ -9,7 +10,8 @@ pub(crate) fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-            // The pipe is read to its end even when nobody listens: a full pipe would stop the child.
+            // The pipe is read to its end even when nobody listens: a full pipe would stop the
+            // child.
             let _ = sender.send(line);
         }
     });

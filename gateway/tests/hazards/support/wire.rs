@@ -1,4 +1,5 @@
-//! Writes MQTT packets byte by byte, right ones and wrong ones, and takes the gateway's answers apart.
+//! Writes MQTT packets byte by byte, right ones and wrong ones, and takes the gateway's answers
+//! apart.
 
 use std::collections::BTreeMap;
 
