@@ -142,7 +142,7 @@ const MALFORMED: &[u8] = &[0x81];
 const PROTOCOL_ERROR: &[u8] = &[0x82];
 const TOPIC_NAME_INVALID: &[u8] = &[0x90];
 
-/// What is wrong in words, the packet, and the reasons that the specification leaves to choose from.
+/// What is wrong in words, the packet, and the reasons the specification leaves to choose from.
 type Wrong = (&'static str, Vec<u8>, &'static [u8]);
 
 fn wrong_packets(version: u8) -> Vec<Wrong> {
