@@ -1,0 +1,20 @@
+# The commands of the project; `make help` lists them. The work is in tools/.
+.DEFAULT_GOAL := help
+MINUTES ?= 10
+
+.PHONY: help demo test fuzz
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
+
+demo: ## build, let 10,000 devices publish to an embedded Kafka for 15 seconds, verify what arrived
+	@tools/setup.sh demo
+	@tools/demo.sh
+
+test: ## install what the tests need, then run everything: lints, tests, fuzzing, stock clients, a real Kafka
+	@tools/setup.sh test
+	@tools/test.sh
+
+fuzz: ## fuzz the protocol for MINUTES=10 per target
+	@tools/setup.sh demo
+	gateway/proto/fuzz/run.sh $$(( $(MINUTES) * 60 ))

@@ -1,0 +1,20 @@
+//! What the network, the devices, Kafka and the operator can do to the gateway: one file per
+//! hazard, each against the real binary on ports of its own choosing.
+//!
+//! The client here speaks MQTT by an encoder of its own, so that the gateway's codec is never its
+//! own judge.
+
+mod support;
+
+mod backpressure;
+mod books;
+mod budget;
+mod deadline;
+mod drain;
+mod limits;
+mod malformed;
+mod order;
+mod outage;
+mod refused;
+mod startup;
+mod takeover;

@@ -1,0 +1,212 @@
+//! Starts the real binary on ports of its own choosing and ends it by its pid when the test is
+//! over.
+
+use super::metrics::{self, Metrics};
+use super::output::{Kept, lines};
+use super::{DEADLINE, ask_until};
+use rustix::process::{Pid, Signal, kill_process};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// A start takes longer than an answer: the embedded Kafka comes up first.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How a gateway is to be started.
+#[derive(Default)]
+pub(crate) struct Launch {
+    config: Option<String>,
+    kafka: Option<String>,
+}
+
+impl Launch {
+    /// The text of a configuration file. It names no listener: the ports come from the command
+    /// line.
+    pub(crate) fn config(mut self, text: &str) -> Launch {
+        self.config = Some(text.to_owned());
+        self
+    }
+
+    /// A Kafka that is not the embedded one.
+    pub(crate) fn kafka(mut self, bootstrap: &str) -> Launch {
+        self.kafka = Some(bootstrap.to_owned());
+        self
+    }
+
+    pub(crate) fn start(self) -> Gateway {
+        let mut command = tributary();
+        command.args(["run", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]);
+        if let Some(text) = &self.config {
+            command.arg("--config").arg(config_file(text));
+        }
+        if let Some(bootstrap) = &self.kafka {
+            command.args(["--kafka", bootstrap]);
+        }
+        Gateway::from_child(command.spawn().expect("the gateway's binary runs"))
+    }
+}
+
+/// A running gateway.
+pub(crate) struct Gateway {
+    child: Child,
+    stderr: Kept,
+    mqtt: SocketAddr,
+    control: SocketAddr,
+    kafka: Option<String>,
+}
+
+impl Gateway {
+    /// On the embedded Kafka, with nothing configured.
+    pub(crate) fn start() -> Gateway {
+        Launch::default().start()
+    }
+
+    fn from_child(mut child: Child) -> Gateway {
+        let stderr = Kept::from_pipe(child.stderr.take().expect("stderr is piped"));
+        let stdout = lines(child.stdout.take().expect("stdout is piped"));
+        let (mut mqtt, mut control, mut kafka) = (None, None, None);
+        let end = Instant::now() + START_DEADLINE;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let Ok(line) = stdout.recv_timeout(left) else {
+                let _ = child.kill();
+                let status = child.wait();
+                let said = stderr.tail(8192);
+                panic!("the gateway did not say `ready` ({status:?}); stderr:\n{said}");
+            };
+            match line.split_whitespace().collect::<Vec<_>>()[..] {
+                ["ready"] => break,
+                ["listening", "mqtt", address] => mqtt = address.parse().ok(),
+                ["listening", "control", address] => control = address.parse().ok(),
+                ["listening", "kafka", address] => kafka = Some(address.to_owned()),
+                _ => {}
+            }
+        }
+        Gateway {
+            mqtt: mqtt.expect("`listening mqtt ADDR:PORT` comes before `ready`"),
+            control: control.expect("`listening control ADDR:PORT` comes before `ready`"),
+            child,
+            stderr,
+            kafka,
+        }
+    }
+
+    pub(crate) fn mqtt(&self) -> SocketAddr {
+        self.mqtt
+    }
+
+    /// Where the embedded Kafka listens.
+    pub(crate) fn kafka(&self) -> &str {
+        self.kafka
+            .as_deref()
+            .expect("the embedded Kafka says `listening kafka HOST:PORT`")
+    }
+
+    pub(crate) fn metrics(&self) -> Metrics {
+        metrics::scrape(self.control)
+    }
+
+    /// Waits until the metrics satisfy `condition`, which `what` says in words, and returns them.
+    pub(crate) fn wait_until(&self, what: &str, condition: impl Fn(&Metrics) -> bool) -> Metrics {
+        let met = ask_until(DEADLINE, || {
+            Some(self.metrics()).filter(|metrics| condition(metrics))
+        });
+        met.unwrap_or_else(|| panic!("never saw {what}; metrics now:\n{}", self.metrics().text))
+    }
+
+    /// Waits until this many clients are connected.
+    pub(crate) fn wait_for_connections(&self, count: usize) -> Metrics {
+        self.wait_until(&format!("{count} connections"), |metrics| {
+            metrics.sum("tributary_connections") == count as f64
+        })
+    }
+
+    /// SIGTERM: the order to drain.
+    pub(crate) fn terminate(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM)
+            .expect("the child has not been reaped");
+    }
+
+    /// Waits for the end of a gateway that was told to drain.
+    pub(crate) fn exit_status(&mut self) -> ExitStatus {
+        let ended = ask_until(START_DEADLINE, || {
+            self.child.try_wait().expect("it is our child")
+        });
+        ended.expect("the gateway ends after SIGTERM")
+    }
+
+    /// What the gateway has logged lately.
+    pub(crate) fn log(&self) -> String {
+        self.stderr.tail(64 << 10)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!(
+                "the gateway's stderr ends with:\n{}",
+                self.stderr.tail(8192)
+            );
+        }
+    }
+}
+
+/// What a gateway said that ended by itself.
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the binary with these arguments to its end.
+pub(crate) fn run_to_end(arguments: &[&str]) -> Ended {
+    let mut child = tributary()
+        .args(arguments)
+        .spawn()
+        .expect("the gateway's binary runs");
+    let stdout = lines(child.stdout.take().expect("stdout is piped"));
+    let stderr = lines(child.stderr.take().expect("stderr is piped"));
+    let status = ask_until(DEADLINE, || child.try_wait().expect("it is our child"));
+    if status.is_none() {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    Ended {
+        code: status.expect("it ends by itself").code(),
+        stdout: stdout.iter().collect::<Vec<_>>().join("\n"),
+        stderr: stderr.iter().collect::<Vec<_>>().join("\n"),
+    }
+}
+
+/// Writes a configuration file with a name of its own.
+pub(crate) fn config_file(text: &str) -> PathBuf {
+    static FILES: AtomicU32 = AtomicU32::new(0);
+    let number = FILES.fetch_add(1, Ordering::Relaxed);
+    let name = format!("gateway-{}-{number}.toml", std::process::id());
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).expect("the target folder can be written");
+    path
+}
+
+/// The binary under test: the one just built, or the one that `TRIBUTARY_BIN` names.
+fn tributary() -> Command {
+    let built = env!("CARGO_BIN_EXE_tributary").into();
+    let mut command = Command::new(std::env::var_os("TRIBUTARY_BIN").unwrap_or(built));
+    // The settings of the person at the desk must not reach the gateway under test.
+    for (name, _) in std::env::vars_os() {
+        let ours = name.to_string_lossy().starts_with("TRIBUTARY_");
+        if ours && name != "TRIBUTARY_LOG" {
+            command.env_remove(name);
+        }
+    }
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}

@@ -1,0 +1,186 @@
+//! Reads Kafka back to find out what is really there, and starts a real one where the embedded one
+//! will not do.
+
+use super::{DEADLINE, ask_until};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+/// One record as it stands in Kafka.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) partition: i32,
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
+    /// The header `mqtt.topic`.
+    pub(crate) mqtt_topic: Vec<u8>,
+}
+
+/// Everything a topic holds at this moment, in order within each partition.
+pub(crate) fn read_topic(bootstrap: &str, topic: &str) -> Vec<Record> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .set("group.id", "hazards")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .create()
+        .expect("a consumer needs no more than this");
+    let ends = ask_until(DEADLINE, || partition_ends(&consumer, topic));
+    let ends = ends.unwrap_or_else(|| panic!("Kafka at {bootstrap} tells the ends of {topic}"));
+    let mut wanted: usize = ends
+        .iter()
+        .map(|(_, first, end)| (end - first) as usize)
+        .sum();
+    let mut assignment = TopicPartitionList::new();
+    for (partition, first, _) in &ends {
+        assignment
+            .add_partition_offset(topic, *partition, Offset::Offset(*first))
+            .expect("an offset that Kafka named is valid");
+    }
+    consumer.assign(&assignment).expect("the partitions exist");
+    let mut records = Vec::with_capacity(wanted);
+    while wanted > 0 {
+        let polled = ask_until(DEADLINE, || {
+            match consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => Some(record(&message)),
+                _ => None,
+            }
+        });
+        let record = polled.unwrap_or_else(|| panic!("{wanted} records of {topic} do not come"));
+        records.push(record);
+        wanted -= 1;
+    }
+    records
+}
+
+/// Partition, first offset and end of each partition; `None` while Kafka cannot say.
+fn partition_ends(consumer: &BaseConsumer, topic: &str) -> Option<Vec<(i32, i64, i64)>> {
+    let timeout = Duration::from_secs(5);
+    let metadata = consumer.fetch_metadata(Some(topic), timeout).ok()?;
+    let found = metadata
+        .topics()
+        .iter()
+        .find(|found| found.name() == topic)?;
+    let ends = found.partitions().iter().map(|partition| {
+        let (first, end) = consumer
+            .fetch_watermarks(topic, partition.id(), timeout)
+            .ok()?;
+        Some((partition.id(), first, end))
+    });
+    ends.collect::<Option<Vec<_>>>()
+        .filter(|ends| !ends.is_empty())
+}
+
+fn record(message: &impl Message) -> Record {
+    let headers = message
+        .headers()
+        .into_iter()
+        .flat_map(|headers| headers.iter());
+    let mut topics = headers.filter(|header| header.key == "mqtt.topic");
+    Record {
+        partition: message.partition(),
+        key: message.key().unwrap_or_default().to_vec(),
+        value: message.payload().unwrap_or_default().to_vec(),
+        mqtt_topic: topics
+            .next()
+            .and_then(|header| header.value)
+            .unwrap_or_default()
+            .to_vec(),
+    }
+}
+
+/// A real Apache Kafka of one node with a folder and ports of its own; gone with the test.
+pub(crate) struct RealKafka {
+    folder: PathBuf,
+    port: u16,
+}
+
+impl RealKafka {
+    /// Starts it with the topic `mqtt` of 12 partitions; topics are never made by use.
+    pub(crate) fn start() -> RealKafka {
+        let port = free_port_pair();
+        let name = format!("kafka-{}-{port}", std::process::id());
+        let kafka = RealKafka {
+            folder: PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name),
+            port,
+        };
+        kafka.order(&["start"]);
+        kafka.create("mqtt");
+        kafka
+    }
+
+    pub(crate) fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn create(&self, topic: &str) {
+        self.order(&["create", topic, "12"]);
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&self) {
+        self.order(&["kill", "1"]);
+    }
+
+    /// A clean end, after which `restart` brings the same records back.
+    pub(crate) fn stop(&self) {
+        self.order(&["stop"]);
+    }
+
+    pub(crate) fn restart(&self) {
+        self.order(&["restart", "1"]);
+    }
+
+    fn order(&self, arguments: &[&str]) {
+        let output = self.script(arguments).output().expect("bash is there");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "kafka-node.sh {arguments:?} failed:\n{said}"
+        );
+    }
+
+    fn script(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("bash");
+        command
+            .arg(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/kafka/kafka-node.sh"
+            ))
+            .args(arguments)
+            .env("KAFKA_NODE_DIR", &self.folder)
+            .env("KAFKA_PORT", self.port.to_string())
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+impl Drop for RealKafka {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.folder.join("1/out.log")).unwrap_or_default();
+            let tail: Vec<_> = log.lines().rev().take(20).collect();
+            eprintln!("Kafka's log, newest line first:\n{}", tail.join("\n"));
+        }
+        let _ = self.script(&["clean"]).output();
+    }
+}
+
+/// Two neighbouring free ports, for the broker and its controller. They lie below the range from
+/// which the kernel takes the ports of outgoing connections, so no client can sit on them later.
+fn free_port_pair() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + (std::process::id() % 500) as u16 * 20;
+    loop {
+        let port = first + NEXT.fetch_add(2, Ordering::Relaxed);
+        let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if free(port) && free(port + 1) {
+            return port;
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What every hazard needs: the real binary, its metrics, a raw MQTT client and a reader of Kafka.
+
+pub(crate) mod client;
+pub(crate) mod gateway;
+pub(crate) mod kafka;
+pub(crate) mod metrics;
+pub(crate) mod output;
+pub(crate) mod wire;
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take before the test gives up: generous, since the machine may be busy
+/// and no test here is about time.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Asks again and again until the answer is there; `None` when it is not there after `within`.
+pub(crate) fn ask_until<T>(within: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + within;
+    loop {
+        if let Some(answer) = ask() {
+            return Some(answer);
+        }
+        if Instant::now() > end {
+            return None;
+        }
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}

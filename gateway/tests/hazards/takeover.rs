@@ -1,0 +1,72 @@
+//! Two clients with one client id: the newcomer wins, at once and every time.
+
+use crate::support::client::Client;
+use crate::support::gateway::Gateway;
+use crate::support::wire::*;
+use std::thread;
+
+#[test]
+fn the_newcomer_takes_over_and_the_first_is_told_so() {
+    let gateway = Gateway::start();
+    for (first_version, second_version) in [(V5, V5), (V5, V311), (V311, V5), (V31, V31)] {
+        let mut first = Client::connect(&gateway, first_version, "twin");
+        first.publish("twin/says", b"first");
+        let mut second = Client::connect(&gateway, second_version, "twin");
+        // Session taken over [MQTT-3.1.4-3].
+        first.expect_end(&[0x8E], "its client id came again");
+        second.publish("twin/says", b"second");
+        second.ping();
+        gateway.wait_for_connections(1);
+    }
+}
+
+#[test]
+fn a_takeover_while_publishes_are_pending_breaks_neither_the_books_nor_the_newcomer() {
+    let gateway = Gateway::start();
+    for round in 0..50_u16 {
+        let mut first = Client::connect(&gateway, V5, "twin");
+        for packet_id in 1..=20 {
+            first.send(&Publish::qos1(packet_id, "twin/says", &round.to_be_bytes()).encode(V5));
+        }
+        let mut second = Client::connect(&gateway, V5, "twin");
+        second.publish("twin/says", b"mine alone is acknowledged to me");
+        while first.packet().is_some() {}
+    }
+    let metrics = gateway.wait_until("everything settled", |metrics| {
+        metrics.sum("tributary_publishes_pending") == 0.0
+    });
+    assert_eq!(metrics.imbalance(), 0.0, "{}", metrics.text);
+}
+
+#[test]
+fn of_many_that_hammer_one_client_id_exactly_one_survives() {
+    const THREADS: usize = 8;
+    const CONNECTS: usize = 50;
+    let gateway = Gateway::start();
+    let mut bystander = Client::connect(&gateway, V5, "bystander");
+    let clients: Vec<Client> = thread::scope(|scope| {
+        let hammer = || {
+            (0..CONNECTS)
+                .map(|_| Client::connect(&gateway, V5, "twin"))
+                .collect()
+        };
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(hammer)).collect();
+        let joined = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("all are welcome"));
+        joined.flat_map(|clients: Vec<Client>| clients).collect()
+    });
+    gateway.wait_for_connections(2);
+    let mut survivors = 0;
+    for mut client in clients {
+        client.send_unless_closed(&PINGREQ_BYTES);
+        match client.packet() {
+            Some(packet) if packet.kind() == PINGRESP => survivors += 1,
+            Some(packet) => assert_eq!((packet.kind(), packet.reason()), (DISCONNECT, 0x8E)),
+            // The ping met a closed socket, and the reset overtook the DISCONNECT.
+            None => {}
+        }
+    }
+    assert_eq!(survivors, 1);
+    bystander.publish("bystander/says", b"undisturbed");
+}

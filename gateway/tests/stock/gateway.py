@@ -1,0 +1,54 @@
+"""Starts the gateway on ports of its own choosing and ends it by its pid."""
+
+import subprocess
+import threading
+
+START_SECS = 60
+END_SECS = 60
+
+
+class Gateway:
+    """A running gateway: `host`, `port` of MQTT, and `kafka`, the brokers to read back from."""
+
+    def __init__(self, binary, brokers, log):
+        arguments = [binary, "run", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]
+        if brokers:
+            arguments += ["--kafka", brokers]
+        self.kafka = brokers
+        self.host, self.port = None, None
+        self.process = subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        # A gateway that never gets ready is ended, and the loop below then sees the end of its output.
+        watchdog = threading.Timer(START_SECS, self.process.kill)
+        watchdog.start()
+        for line in self.process.stdout:
+            match line.split():
+                case ["listening", "mqtt", address]:
+                    host, port = address.rsplit(":", 1)
+                    self.host, self.port = host, int(port)
+                case ["listening", "kafka", address]:
+                    self.kafka = address
+                case ["ready"]:
+                    break
+        else:
+            raise SystemExit(f"the gateway did not get ready: {self.process.wait()}")
+        watchdog.cancel()
+        if not (self.port and self.kafka):
+            self.process.kill()
+            raise SystemExit("the gateway said `ready` without saying where it listens")
+        # The pipe stays open and small: nothing more is said on it but by accident.
+        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+
+    def end(self):
+        """SIGTERM; returns the exit code."""
+        self.process.terminate()
+        try:
+            return self.process.wait(timeout=END_SECS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()

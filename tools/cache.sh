@@ -1,0 +1,7 @@
+# Where tools and clients are kept that the tests fetch from registries: read by the other scripts here.
+# shellcheck shell=bash disable=SC2034
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/tributary
+stock_python=$cache/stock-python
+stock_node=$cache/stock-node
+cargo_deny_version=0.20.2
+cargo_deny=$cache/cargo-deny-$cargo_deny_version

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Installs what the demo or the tests need and this Debian or Ubuntu lacks; says what, asks nothing.
+#
+#     tools/setup.sh demo     a C toolchain, for librdkafka and jemalloc; Rust is expected to be there
+#     tools/setup.sh test     also Java and Maven (a real Kafka), stock MQTT clients, kcat, Node, Python
+#
+# What Debian has not comes by the clients of the registries concerned into a cache of our own.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tools/cache.sh
+
+say() { echo "setup: $*"; }
+die() { echo "setup: $*" >&2; exit 1; }
+has() { command -v "$1" > /dev/null 2>&1; }
+
+missing=()
+# want PACKAGE COMMAND: the package, unless the command is there already.
+want() { has "$2" || missing+=("$1"); }
+
+want_demo() {
+  has cargo || die "Rust is missing: install it from https://rustup.rs (1.88 or later), then run this again"
+  want build-essential cc
+  want build-essential c++
+  want build-essential make
+  [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
+}
+
+want_test() {
+  want_demo
+  java_is_new || missing+=("$(java_package)")
+  want maven mvn
+  want mosquitto mosquitto
+  want mosquitto-clients mosquitto_pub
+  want kcat kcat
+  want python3 python3
+  has python3 && python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
+  want nodejs node
+  want npm npm
+  want valgrind valgrind
+  want util-linux flock
+}
+
+# Kafka 4 runs on Java 17 and later; javac since the tests run single-file programs.
+java_is_new() {
+  has javac && [ "$(javac -version 2>&1 | sed -E 's/^javac ([0-9]+).*/\1/')" -ge 17 ]
+}
+java_package() {
+  local package
+  for package in openjdk-17-jdk-headless openjdk-21-jdk-headless openjdk-25-jdk-headless; do
+    apt-cache show "$package" > /dev/null 2>&1 && { echo "$package"; return; }
+  done
+  echo default-jdk-headless
+}
+
+install_missing() {
+  [ ${#missing[@]} -gt 0 ] || { say "nothing is missing"; return; }
+  local packages as_root=()
+  packages=$(printf '%s\n' "${missing[@]}" | sort -u | tr '\n' ' ')
+  has apt-get || die "this is no Debian or Ubuntu; please install the equivalent of: $packages"
+  if [ "$(id -u)" -ne 0 ]; then
+    has sudo || die "not root and no sudo; please run as root: apt-get install -y $packages"
+    as_root=(sudo)
+  fi
+  say "installing by apt: $packages"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq < /dev/null
+  # shellcheck disable=SC2086 # a list of package names
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends $packages < /dev/null > /dev/null
+}
+
+case ${1:-} in
+  demo) want_demo; install_missing ;;
+  test) want_test; install_missing ;;
+  *) die "usage: tools/setup.sh demo | test" ;;
+esac

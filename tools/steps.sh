@@ -1,0 +1,76 @@
+# Runs named steps one after the other or side by side, and keeps the count: read by tools/test.sh.
+# shellcheck shell=bash
+logs=target/test-logs
+rm -rf "$logs" && mkdir -p "$logs" || exit 1
+names=()
+declare -A pids began took codes
+began_at=$SECONDS
+
+progress() { printf '%4d s  %s\n' $((SECONDS - began_at)) "$*"; }
+
+# begin NAME COMMAND...: starts a step in the background.
+begin() {
+  local name=$1
+  shift
+  names+=("$name")
+  began[$name]=$SECONDS
+  progress "begin $name"
+  "$@" > "$logs/$name.log" 2>&1 < /dev/null &
+  pids[$name]=$!
+}
+
+# finish NAME...: waits for steps and says how they went.
+finish() {
+  local name
+  for name in "$@"; do
+    wait "${pids[$name]}"
+    codes[$name]=$?
+    took[$name]=$((SECONDS - began[$name]))
+    unset "pids[$name]"
+    if [ "${codes[$name]}" -eq 0 ]; then
+      progress "ok    $name"
+    else
+      progress "FAIL  $name, exit code ${codes[$name]}; the end of $logs/$name.log:"
+      tail -n 60 "$logs/$name.log" | sed 's/^/          /'
+    fi
+  done
+}
+
+# step NAME COMMAND...: a step on its own.
+step() {
+  begin "$@"
+  finish "$1"
+}
+
+# What a log says about tests of its own: cargo's result lines and the PASS and FAIL lines of scripts.
+count() { # count NAME -> "passed failed"
+  awk -v code="${codes[$1]}" '
+    /^test result:/ { for (i = 1; i <= NF; i++) { if ($i ~ /^passed/) p += $(i-1); if ($i ~ /^failed/) f += $(i-1) } }
+    /^PASS / { p++ }
+    /^FAIL / { f++ }
+    END {
+      if (p + f == 0) { p = (code == 0); f = (code != 0) }
+      else if (code != 0 && f == 0) f = 1
+      print p, f
+    }' "$logs/$1.log"
+}
+
+# summary: the table, the closing line, and the exit code of the whole.
+summary() {
+  local name passed failed all_passed=0 all_failed=0
+  printf '\n%-16s %8s %8s %8s\n' step passed failed seconds
+  for name in "${names[@]}"; do
+    read -r passed failed < <(count "$name")
+    printf '%-16s %8d %8d %8d\n' "$name" "$passed" "$failed" "${took[$name]}"
+    all_passed=$((all_passed + passed)) all_failed=$((all_failed + failed))
+  done
+  grep -h '^advisories: not checked' "$logs/deny.log"
+  printf 'total %d s\n\n%d passed, %d failed\n' $((SECONDS - began_at)) $all_passed $all_failed
+  [ $all_failed -eq 0 ]
+}
+
+# end_steps: ends what still runs when the whole is interrupted.
+end_steps() {
+  local pid
+  for pid in "${pids[@]}"; do kill "$pid" 2> /dev/null; done
+}

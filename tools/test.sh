@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Runs every check of the project and counts; `make test` calls it after tools/setup.sh.
+#
+# A step's output goes to target/test-logs/STEP.log, its tail to the terminal when it fails. Steps that
+# neither fight for the cores nor for ports run side by side.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tools/cache.sh
+. tools/steps.sh
+
+export CARGO_TERM_COLOR=never RUST_BACKTRACE=0
+release=(--release --locked)
+gateway=$PWD/target/release/tributary
+
+fuzz() { gateway/proto/fuzz/run.sh 10; }
+rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc "${release[@]}" --workspace --no-deps; }
+
+# What is pure or small runs with debug assertions, what moves traffic as it is shipped.
+tests_debug() { cargo test --locked --no-fail-fast -p tributary-proto -p tributary-ring; }
+tests_release() {
+  local target targets=()
+  for target in gateway/tests/*.rs gateway/tests/*/main.rs; do
+    target=${target%/main.rs}
+    target=$(basename "${target%.rs}")
+    [ "$target" = hazards ] || targets+=(--test "$target")
+  done
+  cargo test "${release[@]}" --no-fail-fast -p tributary --lib --bins "${targets[@]}" &&
+    cargo test "${release[@]}" --no-fail-fast -p tributary-loadgen
+}
+tests_hazards() { cargo test "${release[@]}" --no-fail-fast -p tributary --test hazards; }
+
+deny() {
+  local deny=$cargo_deny/bin/cargo-deny
+  if [ ! -x "$deny" ]; then
+    echo "cargo-deny could not be installed, see fetch-deny.log"
+    return 1
+  fi
+  "$deny" --locked check licenses bans sources || return 1
+  if "$deny" --locked fetch db > target/test-logs/advisory-db.log 2>&1; then
+    "$deny" --locked check --disable-fetch advisories
+  else
+    echo "advisories: not checked, their database cannot be reached from here"
+  fi
+}
+
+stock() { # stock kafka|embedded
+  local where=(--embedded) code
+  if [ "$1" = kafka ]; then
+    export KAFKA_NODE_DIR=$PWD/target/tmp/stock-kafka KAFKA_PORT=19292
+    gateway/tests/kafka/kafka-node.sh clean
+    gateway/tests/kafka/kafka-node.sh start && gateway/tests/kafka/kafka-node.sh create mqtt 12 || return 1
+    where=(--kafka 127.0.0.1:$KAFKA_PORT)
+  fi
+  STOCK_NODE=$stock_node "$stock_python/bin/python" gateway/tests/stock/run.py --gateway "$gateway" \
+    "${where[@]}" --jars "$(gateway/tests/kafka/kafka-node.sh jars)" --logs target/test-logs
+  code=$?
+  [ "$1" = kafka ] && gateway/tests/kafka/kafka-node.sh clean
+  return $code
+}
+
+# A test that was ended from outside leaves its Kafka behind: end those that lie in our own folder.
+end_stray_kafkas() {
+  local folder
+  for folder in target/tmp/kafka-*/ target/tmp/stock-kafka/; do
+    [ -d "$folder" ] && KAFKA_NODE_DIR=$folder gateway/tests/kafka/kafka-node.sh clean
+  done
+}
+trap 'end_stray_kafkas; end_steps' EXIT
+
+for what in kafka python node deny; do begin "fetch-$what" tools/fetch.sh $what; done
+step fmt            cargo fmt --all --check
+step build          cargo build "${release[@]}" --workspace
+step build-tests    cargo test "${release[@]}" --no-run -p tributary -p tributary-loadgen
+step clippy         cargo clippy "${release[@]}" --workspace --all-targets -- -D warnings
+step rustdoc        rustdoc
+step tests-debug    tests_debug
+step tests-release  tests_release
+finish fetch-kafka fetch-python fetch-node
+begin hazards       tests_hazards
+step stock-kafka    stock kafka
+step stock-embedded stock embedded
+finish hazards
+step demo-small     env DEMO_CLIENTS=1000 DEMO_RATE=2000 DEMO_SECS=5 tools/demo.sh
+finish fetch-deny
+begin deny          deny
+step fuzz           fuzz
+finish deny
+summary
