@@ -1,0 +1,295 @@
+//! The handle that shards hold on one Kafka cluster, and how a lane is started.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::batch::Batch;
+use super::feeder::Feeder;
+use super::limits;
+use super::outcome::{Offer, Refusal, ReportSink};
+use super::pace::Pace;
+use super::producer::{self, Producer};
+use super::room::Room;
+use super::scout;
+use super::shared::Shared;
+use super::stats::LaneStats;
+
+/// What the configuration says of one cluster.
+#[derive(Clone, Debug)]
+pub struct LaneConfig {
+    pub name: String,
+    /// `host:port` of some brokers.
+    pub brokers: Vec<String>,
+    /// Passed to librdkafka as they are.
+    pub properties: BTreeMap<String, String>,
+    /// Topics to look up at once, so that a missing one is told of before the first device publishes.
+    pub topics: Vec<String>,
+    pub bounds: LaneBounds,
+    /// ProduceRequests; 0 sets no budget.
+    pub requests_per_sec: u32,
+}
+
+impl LaneConfig {
+    /// A cluster with everything else at its default.
+    pub fn new(name: impl Into<String>, brokers: Vec<String>) -> LaneConfig {
+        LaneConfig {
+            name: name.into(),
+            brokers,
+            properties: BTreeMap::new(),
+            topics: Vec::new(),
+            bounds: LaneBounds::default(),
+            requests_per_sec: limits::REQUESTS_PER_SEC_DEFAULT,
+        }
+    }
+}
+
+/// How much may be un-acked before [`Offer::Full`].
+#[derive(Clone, Copy, Debug)]
+pub struct LaneBounds {
+    pub pending_records_max: u64,
+    /// Key, headers and payload, and [`limits::RECORD_OVERHEAD_BYTES`] for each record.
+    pub pending_bytes_max: u64,
+}
+
+impl Default for LaneBounds {
+    fn default() -> LaneBounds {
+        LaneBounds {
+            pending_records_max: limits::PENDING_RECORDS_MAX_DEFAULT,
+            pending_bytes_max: limits::PENDING_BYTES_MAX_DEFAULT,
+        }
+    }
+}
+
+/// Why a lane cannot start, for a human: what, where, what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneError {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The key in the cluster's table that is wrong.
+    pub key: String,
+    pub message: String,
+}
+
+impl fmt::Display for LaneError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[kafka.{}].{}: {}", self.cluster, self.key, self.message)
+    }
+}
+
+impl std::error::Error for LaneError {}
+
+/// A handle on one Kafka cluster. The lane ends with its last handle; what is un-acked then is not
+/// answered, so [`Lane::drain`] comes first. A [`ReportSink`] must not own a handle.
+#[derive(Clone)]
+pub struct Lane {
+    shared: Arc<Shared>,
+    record_bytes_max: usize,
+    _end: Arc<End>,
+}
+
+/// Ends the threads when the last handle is dropped.
+struct End {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Lane {
+    /// Starts a lane for shards `0..shards`. A cluster that cannot be reached is no error: records wait.
+    pub fn start(
+        config: LaneConfig,
+        shards: usize,
+        sink: Arc<dyn ReportSink>,
+    ) -> Result<Lane, LaneError> {
+        check(&config)?;
+        let bounds = config.bounds;
+        let room = Room::new(bounds.pending_records_max, bounds.pending_bytes_max);
+        let shared = Arc::new(Shared::new(&config.name, shards, sink, room));
+        let client_config = producer::client_config(&config.brokers, &config.properties);
+        let fail = |key: &str, message: String| LaneError {
+            cluster: config.name.clone(),
+            key: key.to_owned(),
+            message,
+        };
+        let producer = Producer::start(&client_config, &shared).map_err(|error| {
+            let advice = "see CONFIGURATION.md of librdkafka for names and values";
+            fail(
+                "properties",
+                format!("librdkafka refuses them: {error}; {advice}"),
+            )
+        })?;
+        let client = Arc::new(Mutex::new(Arc::downgrade(&producer.client)));
+        let no_thread = |error: std::io::Error| {
+            fail(
+                "brokers",
+                format!("no thread for this cluster: {error}; raise the limit of tasks"),
+            )
+        };
+        let ask = scout::start(Arc::clone(&shared), Arc::clone(&client)).map_err(no_thread)?;
+        let pace = Pace::new(config.requests_per_sec, Instant::now());
+        let feeder = Feeder::new(
+            Arc::clone(&shared),
+            client_config,
+            producer,
+            client,
+            ask,
+            pace,
+        );
+        let topics = config.topics.clone();
+        let thread = std::thread::Builder::new()
+            .name(format!("lane {}", config.name))
+            .spawn(move || feeder.run(&topics))
+            .map_err(no_thread)?;
+        let thread = Mutex::new(Some(thread));
+        Ok(Lane {
+            record_bytes_max: record_bytes_max(&config),
+            _end: Arc::new(End {
+                shared: Arc::clone(&shared),
+                thread,
+            }),
+            shared,
+        })
+    }
+
+    /// The cluster's name.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Claims room for one record; `bytes` as [`crate::route::Route::weigh`] says. Never waits.
+    pub fn admit(&self, bytes: usize) -> Offer {
+        if bytes > self.record_bytes_max {
+            return Offer::Refused(Refusal::TooLarge);
+        }
+        if self.shared.closed.load(SeqCst) {
+            return Offer::Refused(Refusal::Stopping);
+        }
+        self.shared
+            .room
+            .claim(bytes + limits::RECORD_OVERHEAD_BYTES)
+    }
+
+    /// Gives back the room of a record that was admitted and will not be submitted.
+    pub fn withdraw(&self, bytes: usize) {
+        self.shared
+            .release(1, (bytes + limits::RECORD_OVERHEAD_BYTES) as u64);
+    }
+
+    /// Takes what is in `batch`, each record admitted before, and leaves an empty batch with the memory
+    /// of an earlier one. To be called at the end of the turn of shard `shard`. Never waits.
+    pub fn submit(&self, shard: usize, batch: &mut Batch) {
+        if batch.is_empty() {
+            return;
+        }
+        let mailbox = &self.shared.mailboxes[shard];
+        let empty = mailbox.spare.pop().unwrap_or_default();
+        mailbox.batches.push(std::mem::replace(batch, empty));
+        self.shared.bell.ring();
+    }
+
+    /// Records admitted and not answered.
+    pub fn pending(&self) -> u64 {
+        self.shared.room.records()
+    }
+
+    /// What these records have claimed.
+    pub fn pending_bytes(&self) -> u64 {
+        self.shared.room.bytes()
+    }
+
+    pub fn stats(&self) -> &LaneStats {
+        &self.shared.stats
+    }
+
+    /// Admits nothing more and waits at most `patience` for Kafka to answer what is pending; says how
+    /// many records are still un-acked. The threads go on until the last handle is dropped.
+    pub fn drain(&self, patience: Duration) -> u64 {
+        self.shared.closed.store(true, SeqCst);
+        self.shared.wait_drained(Instant::now() + patience)
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, SeqCst);
+        self.shared.ended.store(true, SeqCst);
+        self.shared.bell.ring();
+        let thread = self
+            .thread
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The largest record that can be taken at all.
+fn record_bytes_max(config: &LaneConfig) -> usize {
+    let room = config.bounds.pending_bytes_max as usize - limits::RECORD_OVERHEAD_BYTES;
+    producer::message_bytes_max(&config.properties).min(room)
+}
+
+fn check(config: &LaneConfig) -> Result<(), LaneError> {
+    let fail = |key: &str, message: String| {
+        Err(LaneError {
+            cluster: config.name.clone(),
+            key: key.to_owned(),
+            message,
+        })
+    };
+    if config.brokers.iter().all(|broker| broker.trim().is_empty()) {
+        return fail(
+            "brokers",
+            "is empty; name at least one broker as \"host:port\"".into(),
+        );
+    }
+    let LaneBounds {
+        pending_records_max: records,
+        pending_bytes_max: bytes,
+    } = config.bounds;
+    if !(1..=limits::PENDING_RECORDS_CEILING).contains(&records) {
+        let ceiling = limits::PENDING_RECORDS_CEILING;
+        return fail(
+            "pending_records_max",
+            format!("{records} is not within 1..={ceiling}"),
+        );
+    }
+    let floor = 1 << 20;
+    if !(floor..=limits::PENDING_BYTES_CEILING).contains(&bytes) {
+        let ceiling = limits::PENDING_BYTES_CEILING;
+        return fail(
+            "pending_bytes_max",
+            format!("{bytes} is not within {floor}..={ceiling}"),
+        );
+    }
+    for key in ["acks", "request.required.acks"] {
+        if config
+            .properties
+            .get(key)
+            .is_some_and(|acks| acks != "all" && acks != "-1")
+        {
+            let why = "a device is acknowledged only when all in-sync replicas have its message";
+            return fail(
+                &format!("properties.{key}"),
+                format!("must be \"all\": {why}"),
+            );
+        }
+    }
+    for key in ["bootstrap.servers", "metadata.broker.list"] {
+        if config.properties.contains_key(key) {
+            return fail(
+                &format!("properties.{key}"),
+                "belongs into `brokers`".into(),
+            );
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

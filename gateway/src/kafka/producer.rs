@@ -1,0 +1,188 @@
+//! The rdkafka producer of a lane: its settings, its delivery reports, and what it complains about.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, ProducerContext};
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+use super::errors;
+use super::flight::Claim;
+use super::shared::Shared;
+use super::stats::LaneState;
+
+/// What a lane sets unless the configuration says otherwise.
+const PROPERTIES: [(&str, &str); 14] = [
+    ("acks", "all"),
+    ("enable.idempotence", "true"),
+    // A record never fails by time: it waits, and so does its device.
+    ("message.timeout.ms", "0"),
+    ("linger.ms", LINGER_MS_DEFAULT),
+    // One block of ours is one request; see the proofs in `limits`.
+    ("batch.size", "1000000"),
+    ("batch.num.messages", "10000"),
+    // The lane's own room is the bound.
+    ("queue.buffering.max.messages", "0"),
+    ("queue.buffering.max.kbytes", "2147483647"),
+    ("reconnect.backoff.ms", "100"),
+    // The default of 10 s costs 5 s after an outage, when the brokers are back long since.
+    ("reconnect.backoff.max.ms", "1000"),
+    ("socket.timeout.ms", "15000"),
+    ("socket.nagle.disable", "true"),
+    ("topic.metadata.refresh.interval.ms", "60000"),
+    ("client.id", "tributary"),
+];
+
+/// The lane gathers records by itself while a request is out, so that librdkafka need not wait.
+const LINGER_MS_DEFAULT: &str = "0";
+
+/// The largest `message.max.bytes` is librdkafka's own default when nothing is configured.
+const MESSAGE_BYTES_MAX_DEFAULT: usize = 1_000_000;
+
+/// The largest record that the cluster is configured to take.
+pub(super) fn message_bytes_max(properties: &BTreeMap<String, String>) -> usize {
+    let configured = properties
+        .get("message.max.bytes")
+        .and_then(|value| value.parse().ok());
+    configured.unwrap_or(MESSAGE_BYTES_MAX_DEFAULT)
+}
+
+pub(super) fn client_config(
+    brokers: &[String],
+    properties: &BTreeMap<String, String>,
+) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers.join(","));
+    for (name, value) in PROPERTIES {
+        config.set(name, value);
+    }
+    for (name, value) in properties {
+        config.set(name, value);
+    }
+    config
+}
+
+/// One producer and the thread that carries its reports home.
+pub(super) struct Producer {
+    pub(super) client: Arc<BaseProducer<Reports>>,
+    stopped: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// How long one call to librdkafka may wait for a report. It is a whole number of milliseconds and a
+/// little: rdkafka rounds what is left down to milliseconds and spins through the rest.
+const POLL: Duration = Duration::from_micros(250_050);
+
+impl Producer {
+    pub(super) fn start(config: &ClientConfig, shared: &Arc<Shared>) -> KafkaResult<Producer> {
+        let stopped = Arc::new(AtomicBool::new(false));
+        let reports = Reports {
+            shared: Arc::clone(shared),
+            stopped: Arc::clone(&stopped),
+        };
+        let client: Arc<BaseProducer<Reports>> = Arc::new(config.create_with_context(reports)?);
+        let thread = std::thread::Builder::new()
+            .name(format!("reports {}", shared.name))
+            .spawn({
+                let (client, stopped) = (Arc::clone(&client), Arc::clone(&stopped));
+                let shared = Arc::clone(shared);
+                move || {
+                    while !stopped.load(SeqCst) {
+                        client.poll(POLL);
+                        // Reports of a flight that has not landed: librdkafka had cut the block.
+                        shared.flush();
+                    }
+                }
+            });
+        let thread = thread.map_err(|_| KafkaError::ClientCreation("no thread left".into()))?;
+        Ok(Producer {
+            client,
+            stopped,
+            thread: Some(thread),
+        })
+    }
+
+    /// Stops the reports and lets the producer go, with all it still holds.
+    pub(super) fn stop(mut self) {
+        self.stopped.store(true, SeqCst);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What librdkafka calls back.
+pub(super) struct Reports {
+    shared: Arc<Shared>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, word: usize) {
+        let error = match result {
+            Ok(_) => {
+                self.shared.note_up();
+                None
+            }
+            Err((error, _)) => {
+                let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
+                self.complain(code, "a record was not delivered");
+                Some(code)
+            }
+        };
+        self.shared.settle(Claim::from_word(word), error);
+    }
+}
+
+impl ClientContext for Reports {
+    /// librdkafka's own log tells what its errors tell as well, and more often.
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        tracing::debug!(cluster = %self.shared.name, ?level, facility, line, "librdkafka");
+    }
+
+    /// Failed logins, certificates and connections show up here and nowhere else, each twice.
+    fn error(&self, error: KafkaError, reason: &str) {
+        if self.stopped.load(SeqCst) {
+            return;
+        }
+        let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
+        if code == Code::AllBrokersDown {
+            self.shared.stats.enter(LaneState::Down);
+        }
+        if code == Code::Fatal {
+            self.shared.fatal.store(true, SeqCst);
+            self.shared.bell.ring();
+        }
+        self.complain(code, reason);
+    }
+}
+
+impl Reports {
+    fn complain(&self, code: Code, reason: &str) {
+        // What a purge returns is sent again by the lane; there is nothing to tell.
+        if matches!(code, Code::PurgeQueue | Code::PurgeInflight) {
+            return;
+        }
+        let name = format!("{code:?}");
+        if let Some(untold) = self.shared.complaints.may_tell(&name, Instant::now()) {
+            let (cluster, remedy) = (&*self.shared.name, errors::remedy(code));
+            tracing::warn!(
+                cluster,
+                error = name,
+                reason,
+                untold,
+                remedy,
+                "trouble with Kafka"
+            );
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Finds out which partitions a topic has and who leads them, on a thread of its own: the question can
+//! take seconds, and nobody else may wait for it.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use rdkafka::metadata::MetadataTopic;
+use rdkafka::producer::{BaseProducer, Producer as _};
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+use super::errors::{self, Verdict};
+use super::outcome::Refusal;
+use super::producer::Reports;
+use super::shared::{Answer, Shared};
+use super::stats::LaneState;
+
+/// The producer in use; a rebuild puts another one here.
+pub(super) type Client = Arc<Mutex<Weak<BaseProducer<Reports>>>>;
+
+/// How long one question may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two looks at a topic that is known.
+const REFRESH: Duration = Duration::from_secs(60);
+/// Between two looks while the cluster is down or has not answered.
+const RETRY: Duration = Duration::from_millis(500);
+/// A cluster that makes topics by itself says "unknown" first: ask so often before believing it.
+const UNKNOWN_TRIES: u32 = 4;
+const UNKNOWN_RETRY: Duration = Duration::from_millis(250);
+
+/// One of the known topics is how the scout notices that a cluster which fell silent is back.
+const TICK: Duration = Duration::from_secs(1);
+
+struct Watch {
+    topic: Arc<str>,
+    due: Instant,
+    /// How often in a row the cluster did not know it.
+    unknown: u32,
+    /// It was found once, so it is looked at again and again.
+    found: bool,
+}
+
+struct Scout {
+    shared: Arc<Shared>,
+    client: Client,
+    watches: Vec<Watch>,
+}
+
+/// Starts the scout; it ends when the sender is dropped.
+pub(super) fn start(shared: Arc<Shared>, client: Client) -> std::io::Result<Sender<Arc<str>>> {
+    let (ask, asked) = channel();
+    let name = format!("scout {}", shared.name);
+    let scout = Scout {
+        shared,
+        client,
+        watches: Vec::new(),
+    };
+    std::thread::Builder::new()
+        .name(name)
+        .spawn(move || scout.run(&asked))?;
+    Ok(ask)
+}
+
+impl Scout {
+    fn run(mut self, asked: &Receiver<Arc<str>>) {
+        loop {
+            match asked.recv_timeout(self.wait(Instant::now())) {
+                Ok(topic) => self.watch(topic),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            asked.try_iter().for_each(|topic| self.watch(topic));
+            let now = Instant::now();
+            let due = self
+                .watches
+                .iter()
+                .enumerate()
+                .filter(|(_, watch)| watch.due <= now);
+            if let Some((index, _)) = due.min_by_key(|(_, watch)| watch.due) {
+                self.look(index);
+            }
+        }
+    }
+
+    fn wait(&mut self, now: Instant) -> Duration {
+        if self.shared.stats.state() == LaneState::Down
+            && let Some(first) = self.watches.first_mut()
+        {
+            first.due = first.due.min(now + TICK);
+        }
+        let due = self.watches.iter().map(|watch| watch.due).min();
+        due.map_or(TICK, |due| due.saturating_duration_since(now).min(TICK))
+    }
+
+    fn watch(&mut self, topic: Arc<str>) {
+        let due = Instant::now();
+        match self.watches.iter_mut().find(|watch| watch.topic == topic) {
+            Some(watch) => watch.due = due,
+            None => self.watches.push(Watch {
+                topic,
+                due,
+                unknown: 0,
+                found: false,
+            }),
+        }
+    }
+
+    fn look(&mut self, index: usize) {
+        let topic = Arc::clone(&self.watches[index].topic);
+        let found = self.fetch(&topic);
+        let (shared, watch) = (&self.shared, &mut self.watches[index]);
+        let now = Instant::now();
+        let leaders = match found {
+            Ok(leaders) => {
+                (watch.unknown, watch.found, watch.due) = (0, true, now + REFRESH);
+                Ok(leaders)
+            }
+            Err(code) => {
+                watch.due = now + RETRY;
+                if errors::sort(code) == Verdict::Refuse(Refusal::TopicMissing) {
+                    watch.unknown += 1;
+                    if watch.unknown < UNKNOWN_TRIES {
+                        watch.due = now + UNKNOWN_RETRY;
+                        return;
+                    }
+                }
+                complain(shared, &topic, code);
+                let Verdict::Refuse(refusal) = errors::sort(code) else {
+                    return;
+                };
+                (watch.unknown, watch.due) = (0, now + REFRESH);
+                if !watch.found {
+                    // Nobody waits for it any more; who does will ask again.
+                    self.watches.swap_remove(index);
+                }
+                Err(refusal)
+            }
+        };
+        self.shared.answers.push(Answer { topic, leaders });
+        self.shared.bell.ring();
+    }
+
+    fn fetch(&self, topic: &str) -> Result<Vec<i32>, Code> {
+        let client = self
+            .client
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .upgrade();
+        let client = client.ok_or(Code::AllBrokersDown)?;
+        let metadata = client.client().fetch_metadata(Some(topic), PATIENCE);
+        let metadata =
+            metadata.map_err(|error| error.rdkafka_error_code().unwrap_or(Code::Unknown))?;
+        self.shared.note_up();
+        metadata
+            .topics()
+            .first()
+            .map_or(Err(Code::UnknownTopicOrPartition), leaders)
+    }
+}
+
+fn leaders(topic: &MetadataTopic) -> Result<Vec<i32>, Code> {
+    match topic.error() {
+        Some(error) => Err(Code::from(error)),
+        None if topic.partitions().is_empty() => Err(Code::UnknownTopicOrPartition),
+        None => {
+            let mut leaders = vec![-1; topic.partitions().len()];
+            for partition in topic.partitions() {
+                if let Some(leader) = leaders.get_mut(partition.id() as usize) {
+                    *leader = partition.leader();
+                }
+            }
+            Ok(leaders)
+        }
+    }
+}
+
+fn complain(shared: &Shared, topic: &str, code: Code) {
+    let Some(untold) = shared
+        .complaints
+        .may_tell(&format!("{topic} {code:?}"), Instant::now())
+    else {
+        return;
+    };
+    let (cluster, error, remedy) = (&*shared.name, format!("{code:?}"), errors::remedy(code));
+    tracing::warn!(
+        cluster,
+        topic,
+        error,
+        untold,
+        remedy,
+        "no partitions known for a topic"
+    );
+}

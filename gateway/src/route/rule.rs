@@ -1,0 +1,69 @@
+//! One rule as the configuration has it, and what can be wrong with it.
+
+use std::fmt;
+
+/// When a device is told that its publish is safe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AckPolicy {
+    /// When Kafka has it on all in-sync replicas.
+    #[default]
+    Kafka,
+}
+
+/// One rule of the configuration.
+#[derive(Clone, Debug)]
+pub struct RouteRule {
+    /// MQTT topic filter [MQTT-4.7].
+    pub filter: String,
+    /// Name of the cluster; the null route needs none.
+    pub cluster: String,
+    /// Template of the Kafka topic; empty: the null route, acknowledged at once and kept nowhere.
+    pub topic: String,
+    /// Template of the record's key.
+    pub key: String,
+    /// Name and template of each header.
+    pub headers: Vec<(String, String)>,
+    pub ack: AckPolicy,
+    /// Whether subscribers of the gateway get it as well.
+    pub local: bool,
+}
+
+impl RouteRule {
+    /// A rule with everything else at its default: key by client, the MQTT topic as a header.
+    pub fn new(filter: &str, cluster: &str, topic: &str) -> RouteRule {
+        RouteRule {
+            filter: filter.to_owned(),
+            cluster: cluster.to_owned(),
+            topic: topic.to_owned(),
+            key: "{client_id}".to_owned(),
+            headers: vec![("mqtt.topic".to_owned(), "{topic}".to_owned())],
+            ack: AckPolicy::default(),
+            local: true,
+        }
+    }
+}
+
+/// What is wrong with a rule, for a human.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteError {
+    /// Index of the rule.
+    pub rule: usize,
+    /// The key of the rule that is wrong.
+    pub key: &'static str,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+impl fmt::Display for RouteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "[[route]] {}: {}: {}",
+            self.rule + 1,
+            self.key,
+            self.message
+        )
+    }
+}
+
+impl std::error::Error for RouteError {}

@@ -1,0 +1,255 @@
+//! The routes of a gateway, compiled: first match wins.
+
+use super::filter::Filter;
+use super::rule::{AckPolicy, RouteError, RouteRule};
+use super::template::{Context, Template};
+use crate::kafka::{Batch, limits, topic_name};
+
+/// Names a lane: the index of its cluster in [`RouteTable::clusters`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LaneIndex(pub u8);
+
+/// Clusters that routes can name.
+const LANES_MAX: usize = 1 << 8;
+
+/// All routes in their order.
+#[derive(Clone, Debug, Default)]
+pub struct RouteTable {
+    routes: Vec<Route>,
+    clusters: Vec<String>,
+}
+
+/// Where publishes of one rule go.
+#[derive(Clone, Debug)]
+pub struct Route {
+    filter: Filter,
+    /// `None`: the null route.
+    lane: Option<LaneIndex>,
+    topic: Template,
+    key: Template,
+    headers: Vec<(Box<str>, Template)>,
+    ack: AckPolicy,
+    local: bool,
+}
+
+impl RouteTable {
+    /// Compiles the rules, or says all that is wrong with them.
+    pub fn compile(rules: &[RouteRule]) -> Result<RouteTable, Vec<RouteError>> {
+        let (mut table, mut errors) = (RouteTable::default(), Vec::new());
+        let mut filters: Vec<(usize, Filter)> = Vec::new();
+        for (index, rule) in rules.iter().enumerate() {
+            let mut fail = |key, message| {
+                errors.push(RouteError {
+                    rule: index,
+                    key,
+                    message,
+                })
+            };
+            let filter = match Filter::parse(&rule.filter) {
+                Ok(filter) => filter,
+                Err(message) => {
+                    fail("filter", message);
+                    continue;
+                }
+            };
+            if let Some((earlier, _)) = filters.iter().find(|(_, wide)| wide.covers(&filter)) {
+                let (wide, number) = (&rules[*earlier].filter, earlier + 1);
+                let right = "put the narrower rule first, or remove it";
+                fail(
+                    "filter",
+                    format!(
+                        "{:?} can never match: rule {number} ({wide:?}) takes all of it; {right}",
+                        rule.filter
+                    ),
+                );
+            }
+            filters.push((index, filter.clone()));
+            if let Some(route) = Route::compile(rule, filter, &mut table.clusters, &mut fail) {
+                table.routes.push(route);
+            }
+        }
+        if errors.is_empty() {
+            Ok(table)
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// The route of a topic: the first that matches.
+    pub fn find(&self, mqtt_topic: &str) -> Option<&Route> {
+        self.routes
+            .iter()
+            .find(|route| route.filter.matches(mqtt_topic))
+    }
+
+    /// Names of the clusters that routes go to; a [`LaneIndex`] counts in this order.
+    pub fn clusters(&self) -> &[String] {
+        &self.clusters
+    }
+
+    /// The Kafka topics of one lane that are known before any publish.
+    pub fn topics(&self, lane: LaneIndex) -> impl Iterator<Item = &str> {
+        let routes = self
+            .routes
+            .iter()
+            .filter(move |route| route.lane == Some(lane));
+        routes.filter_map(|route| route.topic.literal())
+    }
+
+    /// All routes, in order.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+}
+
+impl Route {
+    fn compile(
+        rule: &RouteRule,
+        filter: Filter,
+        clusters: &mut Vec<String>,
+        fail: &mut impl FnMut(&'static str, String),
+    ) -> Option<Route> {
+        let captures = filter.captures();
+        let mut parse = |key, text: &str| match Template::parse(text, &captures) {
+            Ok(template) => Some(template),
+            Err(message) => {
+                fail(key, message);
+                None
+            }
+        };
+        let (topic, key) = (parse("topic", &rule.topic), parse("key", &rule.key));
+        let headers = rule.headers.iter().map(|(name, template)| {
+            parse("headers", template).map(|template| (name.as_str().into(), template))
+        });
+        // Not lazily: each wrong header is to be told.
+        let headers: Vec<Option<(Box<str>, Template)>> = headers.collect();
+        let headers: Option<Vec<_>> = headers.into_iter().collect();
+        check_headers(rule, fail);
+        let (topic, key, headers) = (topic?, key?, headers?);
+        check_topic(&topic, fail);
+        let lane = if topic.is_empty() {
+            None
+        } else {
+            lane(rule, clusters, fail)
+        };
+        Some(Route {
+            filter,
+            lane,
+            topic,
+            key,
+            headers,
+            ack: rule.ack,
+            local: rule.local,
+        })
+    }
+
+    /// Whether it goes nowhere: acknowledged at once, kept by nobody.
+    pub fn is_null(&self) -> bool {
+        self.lane.is_none()
+    }
+
+    /// The lane it goes to; none for the null route.
+    pub fn lane(&self) -> Option<LaneIndex> {
+        self.lane
+    }
+
+    pub fn ack(&self) -> AckPolicy {
+        self.ack
+    }
+
+    /// Whether subscribers of the gateway get it as well.
+    pub fn is_local(&self) -> bool {
+        self.local
+    }
+
+    /// The bytes of key, headers and payload that [`Route::render`] writes: what
+    /// [`crate::kafka::Lane::admit`] is asked for.
+    pub fn weigh(&self, context: &Context<'_>, payload_bytes: usize) -> usize {
+        let header = |(name, value): &(Box<str>, Template)| {
+            Batch::header_bytes(name.len(), value.weigh(context))
+        };
+        self.key.weigh(context) + self.headers.iter().map(header).sum::<usize>() + payload_bytes
+    }
+
+    /// Writes the record of one publish into the batch for its lane.
+    pub fn render(&self, context: &Context<'_>, into: &mut Batch, payload: &[u8], ticket: u64) {
+        let mut record = into
+            .open()
+            .topic(|bytes| self.topic.render(context, bytes))
+            .key(|bytes| self.key.render(context, bytes));
+        for (name, value) in &self.headers {
+            record = record.header(name, |bytes| value.render(context, bytes));
+        }
+        record.finish(payload, ticket);
+    }
+}
+
+fn lane(
+    rule: &RouteRule,
+    clusters: &mut Vec<String>,
+    fail: &mut impl FnMut(&'static str, String),
+) -> Option<LaneIndex> {
+    if rule.cluster.is_empty() {
+        fail(
+            "cluster",
+            "is empty; name one of the [kafka.NAME] tables".into(),
+        );
+        return None;
+    }
+    let known = clusters.iter().position(|cluster| *cluster == rule.cluster);
+    let index = known.unwrap_or_else(|| {
+        clusters.push(rule.cluster.clone());
+        clusters.len() - 1
+    });
+    match u8::try_from(index) {
+        Ok(index) => Some(LaneIndex(index)),
+        Err(_) => {
+            fail(
+                "cluster",
+                format!("is one too many; routes can name {LANES_MAX} clusters"),
+            );
+            None
+        }
+    }
+}
+
+fn check_topic(topic: &Template, fail: &mut impl FnMut(&'static str, String)) {
+    if topic.is_empty() {
+        return;
+    }
+    let right = "Kafka allows letters, digits, \".\", \"_\" and \"-\", at most 249, and not \".\" or \"..\"";
+    if let Some(name) = topic.literal().filter(|name| !topic_name::is_legal(name)) {
+        fail("topic", format!("{name:?} is no Kafka topic; {right}"));
+    } else if let Some(text) = topic
+        .literals()
+        .find(|text| !text.bytes().all(topic_name::is_legal_byte))
+    {
+        fail(
+            "topic",
+            format!("{text:?} cannot stand in a Kafka topic; {right}"),
+        );
+    }
+}
+
+fn check_headers(rule: &RouteRule, fail: &mut impl FnMut(&'static str, String)) {
+    if rule.headers.len() > limits::HEADERS_MAX {
+        let (count, max) = (rule.headers.len(), limits::HEADERS_MAX);
+        fail(
+            "headers",
+            format!("has {count} entries; a record carries at most {max}"),
+        );
+    }
+    if rule
+        .headers
+        .iter()
+        .any(|(name, _)| name.is_empty() || name.len() > 249)
+    {
+        fail(
+            "headers",
+            "has a name that is empty or longer than 249 bytes".into(),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

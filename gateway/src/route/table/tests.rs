@@ -1,0 +1,140 @@
+//! Routing by rules: order, captures, and every way a rule can be wrong.
+
+use super::*;
+
+const CONTEXT: Context<'_> = Context {
+    client_id: "dev-7",
+    topic: "dw/a12/telemetry",
+    user: "fleet",
+    qos: 1,
+};
+
+fn table(rules: &[RouteRule]) -> RouteTable {
+    RouteTable::compile(rules).unwrap_or_else(|errors| panic!("{errors:?}"))
+}
+
+fn rule(filter: &str, topic: &str) -> RouteRule {
+    RouteRule::new(filter, "main", topic)
+}
+
+#[test]
+fn the_first_rule_that_matches_wins() {
+    let table = table(&[
+        rule("dw/+/telemetry", "telemetry"),
+        rule("dw/#", "rest"),
+        rule("x", ""),
+    ]);
+    let topic = |name| table.find(name).and_then(|route| route.topic.literal());
+    assert_eq!(topic("dw/a/telemetry"), Some("telemetry"));
+    assert_eq!(topic("dw/a/other"), Some("rest"));
+    assert_eq!(topic("elsewhere"), None);
+    assert_eq!(table.find("x").map(Route::is_null), Some(true));
+    assert_eq!(table.find("x").and_then(Route::lane), None);
+}
+
+#[test]
+fn lanes_count_the_clusters_in_the_order_of_the_rules() {
+    let table = table(&[
+        RouteRule::new("a", "one", "t"),
+        RouteRule::new("b", "two", "t-{1}".replace("{1}", "x").as_str()),
+        RouteRule::new("c", "one", "u-{qos}"),
+        RouteRule::new("d", "", ""),
+    ]);
+    let lane = |name| table.find(name).and_then(Route::lane);
+    assert_eq!(
+        (lane("a"), lane("b"), lane("c")),
+        (lane("c"), Some(LaneIndex(1)), Some(LaneIndex(0)))
+    );
+    assert_eq!(table.clusters(), ["one", "two"]);
+    assert_eq!(table.topics(LaneIndex(0)).collect::<Vec<_>>(), ["t"]);
+}
+
+#[test]
+fn a_publish_becomes_the_record_that_its_rule_describes() {
+    let mut rule = rule("dw/+/#", "{2}-{1}");
+    rule.key = "{user}/{1}".into();
+    rule.headers.push(("qos".into(), "{qos}".into()));
+    let table = table(&[rule]);
+    let Some(route) = table.find(CONTEXT.topic) else {
+        panic!("it matches")
+    };
+    let mut batch = Batch::default();
+    route.render(&CONTEXT, &mut batch, b"21.5", 42);
+    let written = batch.written();
+    let [record] = written.as_slice() else {
+        panic!("one record")
+    };
+    assert_eq!(
+        (&*record.topic, &*record.key),
+        ("telemetry-a12", "fleet/a12")
+    );
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(
+        record.headers,
+        [header("mqtt.topic", CONTEXT.topic), header("qos", "1")]
+    );
+    assert_eq!((&*record.payload, record.ticket), ("21.5", 42));
+    assert_eq!(record.bytes, route.weigh(&CONTEXT, 4));
+}
+
+#[test]
+fn the_default_rule_keys_by_client_and_carries_the_topic_as_a_header() {
+    let table = table(&[rule("#", "mqtt")]);
+    let Some(route) = table.find(CONTEXT.topic) else {
+        panic!("it matches")
+    };
+    let mut batch = Batch::default();
+    for ticket in 0..3 {
+        route.render(&CONTEXT, &mut batch, b"", ticket);
+    }
+    let written = batch.written();
+    assert_eq!(written.len(), 3);
+    for record in written {
+        assert_eq!((&*record.topic, &*record.key), ("mqtt", "dev-7"));
+        assert_eq!(
+            record.headers,
+            [("mqtt.topic".to_owned(), CONTEXT.topic.to_owned())]
+        );
+    }
+}
+
+#[test]
+fn every_mistake_is_told_with_its_rule_and_key() {
+    let mut placeholder = rule("b/+", "t");
+    placeholder.key = "{clientid}".into();
+    let mut header = rule("c", "t");
+    header.headers = vec![("h".into(), "{9}".into()), ("i".into(), "{8}".into())];
+    let rules = [
+        rule("a/#/b", "t"),
+        placeholder,
+        header,
+        rule("d", "no spaces"),
+        rule("e/+", "t/{1}"),
+        RouteRule::new("f", "", "t"),
+        rule("g/+", "t-{2}"),
+        rule("h/#", "t"),
+        rule("h/x", "t"),
+    ];
+    let Err(errors) = RouteTable::compile(&rules) else {
+        panic!("all are wrong")
+    };
+    let told: Vec<_> = errors.iter().map(|error| (error.rule, error.key)).collect();
+    let expected = [
+        (0, "filter"),
+        (1, "key"),
+        (2, "headers"),
+        (2, "headers"),
+        (3, "topic"),
+        (4, "topic"),
+        (5, "cluster"),
+        (6, "topic"),
+        (8, "filter"),
+    ];
+    assert_eq!(told, expected, "{errors:#?}");
+    assert!(
+        errors[8].message.contains("rule 8 (\"h/#\")"),
+        "{}",
+        errors[8]
+    );
+    assert!(errors[7].message.contains("\"{1}\""), "{}", errors[7]);
+}

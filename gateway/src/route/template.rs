@@ -1,0 +1,217 @@
+//! Text with placeholders, which becomes a topic, a key or a header for each publish.
+
+use super::filter::Capture;
+
+/// What a publish brings to its templates.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    pub client_id: &'a str,
+    pub topic: &'a str,
+    /// User name of the CONNECT; empty when there was none.
+    pub user: &'a str,
+    pub qos: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Literal(Box<str>),
+    ClientId,
+    Topic,
+    User,
+    Qos,
+    Wildcard(Capture),
+}
+
+/// A compiled template.
+///
+/// ```text
+/// {client_id} {topic} {user} {qos}    {1} what the first wildcard matched, {2} the second, ...
+/// {{ and }} stand for a brace
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Template {
+    parts: Vec<Part>,
+}
+
+const PLACEHOLDERS: &str = "{client_id}, {topic}, {user}, {qos}, {1} and so on; a brace is doubled";
+
+impl Template {
+    /// Compiles a template for a filter with these wildcards. The error says what would be right.
+    pub(super) fn parse(text: &str, captures: &[Capture]) -> Result<Template, String> {
+        let mut parts = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            literal.push_str(&rest[..at]);
+            let brace = &rest[at..=at];
+            rest = &rest[at + 1..];
+            if rest.starts_with(brace) {
+                literal.push_str(brace);
+                rest = &rest[1..];
+                continue;
+            }
+            if brace == "}" {
+                return Err(format!(
+                    "{text:?}: a \"}}\" closes nothing; write \"}}}}\" for a brace"
+                ));
+            }
+            let Some((name, after)) = rest.split_once('}') else {
+                return Err(format!(
+                    "{text:?}: a \"{{\" is not closed; write \"{{{{\" for a brace"
+                ));
+            };
+            if !literal.is_empty() {
+                parts.push(Part::Literal(std::mem::take(&mut literal).into()));
+            }
+            parts.push(placeholder(name, captures)?);
+            rest = after;
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            parts.push(Part::Literal(literal.into()));
+        }
+        Ok(Template { parts })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// The whole text, when it has no placeholder.
+    pub(super) fn literal(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [] => Some(""),
+            [Part::Literal(literal)] => Some(literal),
+            _ => None,
+        }
+    }
+
+    /// The parts of the text that are the same for every publish.
+    pub(super) fn literals(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Literal(literal) => Some(&**literal),
+            _ => None,
+        })
+    }
+
+    /// Appends the text for one publish.
+    pub(super) fn render(&self, context: &Context<'_>, into: &mut Vec<u8>) {
+        for part in &self.parts {
+            into.extend_from_slice(part.text(context).as_bytes());
+        }
+    }
+
+    /// How many bytes [`Template::render`] appends.
+    pub(super) fn weigh(&self, context: &Context<'_>) -> usize {
+        self.parts.iter().map(|part| part.text(context).len()).sum()
+    }
+}
+
+impl Part {
+    fn text<'a>(&'a self, context: &Context<'a>) -> &'a str {
+        match self {
+            Part::Literal(literal) => literal,
+            Part::ClientId => context.client_id,
+            Part::Topic => context.topic,
+            Part::User => context.user,
+            Part::Qos => ["0", "1", "2"]
+                .get(context.qos as usize)
+                .copied()
+                .unwrap_or(""),
+            Part::Wildcard(capture) => capture.of(context.topic),
+        }
+    }
+}
+
+fn placeholder(name: &str, captures: &[Capture]) -> Result<Part, String> {
+    match name {
+        "client_id" => return Ok(Part::ClientId),
+        "topic" => return Ok(Part::Topic),
+        "user" => return Ok(Part::User),
+        "qos" => return Ok(Part::Qos),
+        _ => {}
+    }
+    let number: usize = match name.parse() {
+        Ok(number) if name.bytes().all(|byte| byte.is_ascii_digit()) => number,
+        _ => {
+            return Err(format!(
+                "\"{{{name}}}\" is no placeholder; there are {PLACEHOLDERS}"
+            ));
+        }
+    };
+    let capture = number.checked_sub(1).and_then(|index| captures.get(index));
+    capture
+        .map(|capture| Part::Wildcard(*capture))
+        .ok_or_else(|| match captures.len() {
+            0 => format!("\"{{{name}}}\" names a wildcard; the filter has none"),
+            1 => format!("\"{{{name}}}\" names a wildcard; the filter has one, \"{{1}}\""),
+            count => {
+                format!(
+                    "\"{{{name}}}\" names a wildcard; the filter has \"{{1}}\" to \"{{{count}}}\""
+                )
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTEXT: Context<'_> = Context {
+        client_id: "dev-7",
+        topic: "dw/a/b/c",
+        user: "fleet",
+        qos: 1,
+    };
+
+    fn render(text: &str) -> String {
+        let captures = [Capture::Level(1), Capture::From(2)];
+        let template = Template::parse(text, &captures);
+        let template = template.unwrap_or_else(|error| panic!("{text}: {error}"));
+        let mut bytes = Vec::new();
+        template.render(&CONTEXT, &mut bytes);
+        assert_eq!(template.weigh(&CONTEXT), bytes.len(), "{text}");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    #[test]
+    fn placeholders_become_what_the_publish_brings() {
+        assert_eq!(
+            render("{client_id}/{topic}/{user}/{qos}"),
+            "dev-7/dw/a/b/c/fleet/1"
+        );
+        assert_eq!(render("{1}-{2}"), "a-b/c");
+        assert_eq!(render("plain"), "plain");
+        assert_eq!(render(""), "");
+        assert_eq!(render("{{{1}}} {{}}"), "{a} {}");
+        assert_eq!(render("ä{1}ö"), "äaö");
+    }
+
+    #[test]
+    fn a_bad_placeholder_is_told_with_what_would_be_right() {
+        for (text, word) in [
+            ("{clientid}", "{client_id}"),
+            ("{}", "no placeholder"),
+            ("{3}", "\"{1}\" to \"{2}\""),
+            ("{0}", "\"{1}\" to \"{2}\""),
+            ("{+1}", "no placeholder"),
+            ("{1", "not closed"),
+            ("a}b", "closes nothing"),
+        ] {
+            match Template::parse(text, &[Capture::Level(1), Capture::From(2)]) {
+                Err(message) => assert!(message.contains(word), "{text}: {message}"),
+                Ok(_) => panic!("{text} is no template"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_template_without_placeholders_is_known_to_be_one() {
+        let parse = |text| Template::parse(text, &[]);
+        assert_eq!(
+            parse("telemetry").map(|it| it.literal() == Some("telemetry")),
+            Ok(true)
+        );
+        assert_eq!(parse("t-{qos}").map(|it| it.literal().is_none()), Ok(true));
+    }
+}
