@@ -212,7 +212,7 @@ fn mailboxes(shards: usize) -> Result<Mailboxes, Refusal> {
 fn books(shards: usize) -> Arc<[ShardBooks]> {
     let names = Names {
         close: &Close::NAMES,
-        refusal: &kafka::Refusal::NAMES,
+        refusal: kafka::Refusal::NAMES,
         malformed: Malformed::NAMES,
         bound: bound::NAMES,
     };

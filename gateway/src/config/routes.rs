@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::faults::{Place, suggest};
 use super::section::Section;
-use super::settings::{AckPolicy, Cluster, EMBEDDED_CLUSTER, Kafka, RouteRule};
+use super::settings::{Cluster, EMBEDDED_CLUSTER, Kafka};
+use crate::route::{AckPolicy, RouteRule};
 
 const TOPIC_HEADER: (&str, &str) = ("mqtt.topic", "{topic}");
 const KEY_DEFAULT: &str = "{client_id}";

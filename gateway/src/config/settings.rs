@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use tracing::level_filters::LevelFilter;
 
 use crate::log::Format;
+use crate::route::RouteRule;
 
 /// Everything one run is told, after command line, environment, file and defaults were merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,36 +69,6 @@ pub struct Cluster {
     pub pending_bytes_max: u64,
     /// The lane's budget of ProduceRequests.
     pub requests_per_sec: u64,
-}
-
-/// One rule from MQTT to Kafka, as written; the templates are compiled elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RouteRule {
-    pub filter: String,
-    /// Name of a cluster; empty only for the null route.
-    pub cluster: String,
-    /// Template; empty is the null route.
-    pub topic: String,
-    /// Template.
-    pub key: String,
-    /// Name and template.
-    pub headers: Vec<(String, String)>,
-    pub ack: AckPolicy,
-    pub local: bool,
-}
-
-impl RouteRule {
-    /// A null route acknowledges at once, keeps nothing and needs no cluster.
-    pub fn is_null(&self) -> bool {
-        self.topic.is_empty()
-    }
-}
-
-/// When a publish is acknowledged. The place of `spool` and `accept`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AckPolicy {
-    /// When Kafka has it.
-    Kafka,
 }
 
 /// What a client may do.

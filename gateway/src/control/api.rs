@@ -146,7 +146,7 @@ async fn lanes(State(state): Shared) -> Response {
 }
 
 async fn routes(State(state): Shared) -> Response {
-    let rule = |rule: &crate::config::RouteRule| {
+    let rule = |rule: &crate::route::RouteRule| {
         json!({
             "filter": rule.filter,
             "cluster": rule.cluster,

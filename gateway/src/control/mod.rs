@@ -20,7 +20,8 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use crate::books::ShardBooks;
-use crate::config::{RouteRule, Token};
+use crate::config::Token;
+use crate::route::RouteRule;
 
 pub use lanes::{LaneState, LaneStats};
 pub use readiness::{Phase, Readiness};

@@ -51,8 +51,19 @@ impl Refusal {
         Refusal::Stopping,
     ];
 
+    /// All names, in the order of [`Refusal::ALL`].
+    pub const NAMES: &[&str] = &{
+        let mut names = [""; Refusal::ALL.len()];
+        let mut index = 0;
+        while index < names.len() {
+            names[index] = Refusal::ALL[index].name();
+            index += 1;
+        }
+        names
+    };
+
     /// The value of the label `reason` in metrics, and the word in logs.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Refusal::TopicMissing => "topic_missing",
             Refusal::TopicIllegal => "topic_illegal",

@@ -11,7 +11,7 @@ pub enum AckPolicy {
 }
 
 /// One rule of the configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteRule {
     /// MQTT topic filter [MQTT-4.7].
     pub filter: String,
@@ -40,6 +40,11 @@ impl RouteRule {
             ack: AckPolicy::default(),
             local: true,
         }
+    }
+
+    /// A null route acknowledges at once, keeps nothing and needs no cluster.
+    pub fn is_null(&self) -> bool {
+        self.topic.is_empty()
     }
 }
 

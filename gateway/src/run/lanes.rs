@@ -1,13 +1,152 @@
-//! STUB lanes
-use std::sync::Arc; use std::time::Instant;
-use crate::config::*; use crate::kafka::Lane; use crate::route::RouteTable; use crate::mailbox::Mailboxes; use crate::control::LaneStats;
-pub(super) fn check_routes(_r: &[RouteRule]) -> Vec<RouteFault> { Vec::new() }
-pub(super) struct Lanes;
+//! Brings up the lanes that the routes need, the embedded Kafka first when no cluster is named.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Refusal;
+use crate::config::{Cluster, EMBEDDED_CLUSTER, Kafka, RouteFault, Settings};
+use crate::control;
+use crate::kafka::{self, Embedded, Lane, LaneBounds, LaneConfig};
+use crate::mailbox::Mailboxes;
+use crate::route::{LaneIndex, RouteRule, RouteTable};
+
+/// Partitions of a topic on the embedded Kafka: enough to see records of many devices spread.
+const EMBEDDED_PARTITIONS: i32 = 12;
+
+/// The compiled routes with the lanes they go to.
+pub(super) struct Lanes {
+    routes: Arc<RouteTable>,
+    lanes: Vec<Lane>,
+    /// Ends with the process.
+    embedded: Option<Embedded>,
+}
+
+/// Says what is wrong with the rules, for the configuration to say where.
+pub(super) fn check_routes(rules: &[RouteRule]) -> Vec<RouteFault> {
+    let errors = RouteTable::compile(rules).err().unwrap_or_default();
+    errors
+        .into_iter()
+        .map(|error| RouteFault { rule: error.rule, key: error.key, message: error.message })
+        .collect()
+}
+
 impl Lanes {
-  pub(super) fn start(_s:&Settings,_n:usize,_m:&Mailboxes)->Result<Self,String>{Ok(Lanes)}
-  pub(super) fn routes(&self)->Arc<RouteTable>{Arc::new(RouteTable)}
-  pub(super) fn handles(&self)->Vec<Lane>{Vec::new()}
-  pub(super) fn stats(&self)->Vec<Arc<dyn LaneStats>>{Vec::new()}
-  pub(super) fn embedded_brokers(&self)->Option<&str>{None}
-  pub(super) fn drain(&self,_d:Instant)->u64{0}
+    /// Compiles the routes and starts a lane for every cluster that they name.
+    pub(super) fn start(
+        settings: &Settings,
+        shards: usize,
+        mailboxes: &Mailboxes,
+    ) -> Result<Self, Refusal> {
+        let routes = RouteTable::compile(&settings.routes).map_err(|errors| {
+            errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        })?;
+        let embedded = match settings.kafka {
+            Kafka::Embedded => Some(start_embedded(&routes)?),
+            Kafka::Named | Kafka::Unneeded => None,
+        };
+        let mut lanes = Vec::new();
+        for (index, name) in (0..).zip(routes.clusters()) {
+            let mut config = match &embedded {
+                Some(embedded) => LaneConfig::new(name, vec![embedded.brokers().to_owned()]),
+                None => lane_config(settings.clusters.iter().find(|c| c.name == *name), name)?,
+            };
+            config.topics = routes.topics(LaneIndex(index)).map(str::to_owned).collect();
+            let lane = Lane::start(config, shards, Arc::new(mailboxes.clone()))
+                .map_err(|error| error.to_string())?;
+            lanes.push(lane);
+        }
+        Ok(Self { routes: Arc::new(routes), lanes, embedded })
+    }
+
+    pub(super) fn routes(&self) -> Arc<RouteTable> {
+        Arc::clone(&self.routes)
+    }
+
+    pub(super) fn handles(&self) -> Vec<Lane> {
+        self.lanes.clone()
+    }
+
+    /// What the control plane reads.
+    pub(super) fn stats(&self) -> Vec<Arc<dyn control::LaneStats>> {
+        let window = |lane: &Lane| Arc::new(Window(lane.clone())) as Arc<dyn control::LaneStats>;
+        self.lanes.iter().map(window).collect()
+    }
+
+    /// Where the embedded Kafka can be read, if there is one.
+    pub(super) fn embedded_brokers(&self) -> Option<&str> {
+        self.embedded.as_ref().map(Embedded::brokers)
+    }
+
+    /// Waits for Kafka to answer what is pending, all lanes together until `deadline`; says how
+    /// many records are still unacknowledged.
+    pub(super) fn drain(&self, deadline: Instant) -> u64 {
+        let left = |lane: &Lane| lane.drain(deadline.saturating_duration_since(Instant::now()));
+        self.lanes.iter().map(left).sum()
+    }
+}
+
+fn start_embedded(routes: &RouteTable) -> Result<Embedded, Refusal> {
+    let topics: Vec<(&str, i32)> =
+        routes.topics(LaneIndex(0)).map(|topic| (topic, EMBEDDED_PARTITIONS)).collect();
+    let embedded = Embedded::start(&topics).map_err(|error| error.to_string())?;
+    tracing::warn!(
+        cluster = EMBEDDED_CLUSTER,
+        brokers = embedded.brokers(),
+        "no Kafka was named: records go to an EMBEDDED Kafka that keeps about 5 MiB per partition \
+         in memory and is gone when this process ends; name a real one by --kafka HOST:PORT"
+    );
+    Ok(embedded)
+}
+
+fn lane_config(cluster: Option<&Cluster>, name: &str) -> Result<LaneConfig, Refusal> {
+    let Some(cluster) = cluster else {
+        return Err(format!("[[route]] names the cluster {name:?}; add a table [kafka.{name}]"));
+    };
+    Ok(LaneConfig {
+        properties: cluster.properties.clone(),
+        bounds: LaneBounds {
+            pending_records_max: cluster.pending_records_max,
+            pending_bytes_max: cluster.pending_bytes_max,
+        },
+        requests_per_sec: u32::try_from(cluster.requests_per_sec).unwrap_or(u32::MAX),
+        ..LaneConfig::new(name, cluster.brokers.clone())
+    })
+}
+
+/// A lane as the control plane sees it.
+struct Window(Lane);
+
+impl control::LaneStats for Window {
+    fn cluster(&self) -> &str {
+        self.0.name()
+    }
+
+    fn delivered(&self) -> u64 {
+        self.0.stats().delivered()
+    }
+
+    fn failed(&self) -> Vec<(&'static str, u64)> {
+        let stats = self.0.stats();
+        kafka::Refusal::ALL.iter().map(|why| (why.name(), stats.failed(*why))).collect()
+    }
+
+    fn pending(&self) -> u64 {
+        self.0.pending()
+    }
+
+    fn requests(&self) -> u64 {
+        self.0.stats().requests()
+    }
+
+    fn rebuilds(&self) -> u64 {
+        self.0.stats().rebuilds()
+    }
+
+    fn state(&self) -> control::LaneState {
+        match self.0.stats().state() {
+            kafka::LaneState::Starting => control::LaneState::Connecting,
+            kafka::LaneState::Up => control::LaneState::Up,
+            kafka::LaneState::Down => control::LaneState::Down,
+        }
+    }
 }

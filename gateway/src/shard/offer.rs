@@ -36,11 +36,17 @@ impl World {
             book.publishes_unrouted.add(1);
             return self.answer(index, offer, Answer::Kept(Reason::NoMatchingSubscribers));
         };
-        if route.is_null() {
+        let Some(lane) = route.lane() else {
             return self.answer(index, offer, Answer::Kept(Reason::Success));
-        }
-        let desk = &mut self.desks[usize::from(route.lane().0)];
-        match desk.lane.admit(publish.payload.len() + topic.len()) {
+        };
+        let context = Context {
+            client_id: &client.id,
+            topic,
+            user: client.user(),
+            qos: publish.qos as u8,
+        };
+        let desk = &mut self.desks[usize::from(lane.0)];
+        match desk.lane.admit(route.weigh(&context, publish.payload.len())) {
             kafka::Offer::Accepted => {}
             kafka::Offer::Full => {
                 self.waiting.push(ClientRef { index, generation });
@@ -55,12 +61,6 @@ impl World {
             generation,
             slot: index,
             packet_id: publish.packet_id,
-        };
-        let context = Context {
-            client_id: &client.id,
-            topic,
-            user: client.user(),
-            qos: publish.qos as u8,
         };
         route.render(&context, &mut desk.batch, publish.payload, ticket.word());
         client.session.on_taken(publish.packet_id, publish.qos, &mut self.busy_pool);
