@@ -1,6 +1,6 @@
-// Publishes with MQTT.js, the stock JavaScript client; prints what it published as JSON lines.
+// Publishes with MQTT.js, the stock JavaScript client; prints how many messages it published.
 //
-//     node mqttjs.mjs HOST PORT VERSION QOS CLIENT_ID < messages as JSON lines: [topic, payload in base64]
+//     node mqttjs.mjs HOST PORT VERSION QOS CLIENT_ID < MESSAGES     (lines of JSON: [topic, payload in base64])
 import { createInterface } from 'node:readline';
 import mqtt from 'mqtt';
 
@@ -23,11 +23,19 @@ client.on('error', (error) => {
   process.exitCode = 1;
 });
 
-let published = [];
+// MQTT.js does not hold back at the receive maximum that the CONNACK tells: its user must.
+const inFlightMax = 64;
+let published = 0;
+let inFlight = [];
 for await (const line of createInterface({ input: process.stdin })) {
   const [topic, payload] = JSON.parse(line);
-  published.push(client.publishAsync(topic, Buffer.from(payload, 'base64'), { qos: Number(qos) }));
+  inFlight.push(client.publishAsync(topic, Buffer.from(payload, 'base64'), { qos: Number(qos) }));
+  published += 1;
+  if (inFlight.length === inFlightMax) {
+    await Promise.all(inFlight);
+    inFlight = [];
+  }
 }
-await Promise.all(published);
+await Promise.all(inFlight);
 await client.endAsync();
-console.log(published.length);
+console.log(published);

@@ -14,7 +14,7 @@ TIMEOUT_SECS = 120
 
 
 def publish(gateway, version, qos, folder):
-    """Publishes 300 messages and the odd ones, all handed over at once."""
+    """Publishes 300 messages and the odd ones, 64 at a time."""
     client_id = f"js{version.replace('.', '')}q{qos}"
     sent = Sent(client_id, list(payloads(client_id, MESSAGES)))
     lines = [json.dumps([topic, base64.b64encode(data).decode()]) for topic, data in sent.messages]
