@@ -4,6 +4,7 @@ use crate::clock::secs_to_ns;
 use crate::codec::Version;
 use crate::failure::Failure;
 use crate::plan::Plan;
+use crate::rule::KeyRule;
 use crate::stamp::{RunId, STAMP_BYTES};
 use clap::{Args, Parser, Subcommand};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -36,6 +37,17 @@ const PUBLISH_EXAMPLES: &str = "\
   # QoS 0, 32 messages in a write:
   tributary-loadgen publish --target 127.0.0.1:1883 --clients 200 --rate 0 --qos 0 --coalesce 32";
 
+const VERIFY_EXAMPLES: &str = "\
+  # After a run, on a Kafka that keeps everything:
+  tributary-loadgen verify --kafka 127.0.0.1:9092 --topic mqtt --ledger demo.ledger
+  # Beside the run, on the embedded Kafka, which keeps about 5 MiB per partition; start it first:
+  tributary-loadgen verify --kafka 127.0.0.1:9092 --topic mqtt --run demo \\
+      --ledger demo.ledger --follow &
+  tributary-loadgen publish --target 127.0.0.1:1883 --run demo --ledger demo.ledger
+
+Messages are named device/sequence. A second copy of a message that `publish` had to send again
+after a lost connection is no fault, and neither is a missing one of QoS 0; both are counted.";
+
 /// Puts load on an MQTT gateway, checks what reached Kafka, and says how far from the floor it is.
 #[derive(Debug, Parser)]
 #[command(name = "tributary-loadgen", version, after_help = EXAMPLES)]
@@ -52,6 +64,9 @@ pub enum Command {
     /// Publishes in an open loop: latencies count from when a message ought to have left.
     #[command(after_help = PUBLISH_EXAMPLES)]
     Publish(PublishArgs),
+    /// Reads Kafka back and compares it with what was acknowledged; exit 3 at any fault.
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
     /// A bare epoll server that answers PUBLISH with PUBACK: the floor to compare with.
     Floor(FloorArgs),
 }
@@ -190,6 +205,40 @@ pub struct PublishArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Kafka's bootstrap servers.
+    #[arg(long, value_name = "HOST:PORT[,..]")]
+    pub kafka: String,
+    /// The Kafka topic.
+    #[arg(long, value_name = "NAME")]
+    pub topic: String,
+    /// The run that `publish` was given; the ledger's by default.
+    #[arg(long, value_name = "ID")]
+    pub run: Option<String>,
+    /// The ledger that `publish` wrote; without it nothing can be said about losses.
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
+    /// Reads along while the devices publish, until the ledger is closed and all is found.
+    #[arg(long)]
+    pub follow: bool,
+    /// Gives up when nothing new was seen for this long.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = amount)]
+    pub idle: f64,
+    /// What the key of a record has to be.
+    #[arg(long, value_enum, value_name = "RULE", default_value = "client")]
+    pub key: KeyRule,
+    /// A property for the Kafka client, as librdkafka names it.
+    #[arg(long = "property", value_name = "KEY=VALUE", value_parser = property)]
+    pub properties: Vec<(String, String)>,
+    /// Objective: acknowledged messages that Kafka may lack.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub max_lost: u64,
+    /// Writes the whole verdict to this file.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub struct FloorArgs {
     /// Where to listen; port 0 takes a free one, which is printed.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0", value_parser = resolve)]
@@ -219,6 +268,11 @@ fn amount(text: &str) -> Result<f64, String> {
     } else {
         Err("it has to be 0 or more".to_owned())
     }
+}
+
+fn property(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 fn payload_bytes(text: &str) -> Result<usize, String> {

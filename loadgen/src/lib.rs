@@ -6,6 +6,7 @@
 pub mod connect;
 pub mod floor;
 pub mod publish;
+pub mod verify;
 
 pub mod drive;
 
@@ -33,6 +34,7 @@ pub mod failure;
 pub mod in_flight;
 pub mod ledger;
 pub mod pace;
+pub mod rule;
 pub mod stamp;
 
 pub mod clock;

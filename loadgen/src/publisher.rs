@@ -230,3 +230,6 @@ impl Publisher {
         self.resend = again;
     }
 }
+
+#[cfg(test)]
+mod tests;
