@@ -97,12 +97,18 @@ impl<'a> Cursor<'a> {
     /// it is [MQTT-1.5.4-3].
     #[inline]
     pub(crate) fn text(&mut self, field: Field) -> Result<&'a str, Malformed> {
-        let bytes = self.binary(field)?;
-        let text = str::from_utf8(bytes).map_err(|_| Malformed::NotUtf8 { field })?;
-        match memchr::memchr(0, bytes) {
+        let text = self.utf8(field)?;
+        match memchr::memchr(0, text.as_bytes()) {
             None => Ok(text),
             Some(_) => Err(Malformed::HasNul { field }),
         }
+    }
+
+    /// As `text`, for those who look for U+0000 together with other things.
+    #[inline]
+    pub(crate) fn utf8(&mut self, field: Field) -> Result<&'a str, Malformed> {
+        let bytes = self.binary(field)?;
+        str::from_utf8(bytes).map_err(|_| Malformed::NotUtf8 { field })
     }
 
     /// An identifier of a packet, which is never zero [MQTT-2.2.1-3].

@@ -159,12 +159,9 @@ fn read_will<'a>(
         Version::V5 => will_properties(rest)?,
         Version::V31 | Version::V311 => WillProperties::default(),
     };
-    let topic = rest.text(Field::WillTopic)?;
+    let topic = topic::read_name(rest, Field::WillTopic, Malformed::WillTopicHasWildcard)?;
     if topic.is_empty() {
         return Err(Malformed::WillTopicEmpty);
-    }
-    if topic::has_wildcard(topic) {
-        return Err(Malformed::WillTopicHasWildcard);
     }
     let payload = rest.binary(Field::WillPayload)?;
     if properties.payload_is_utf8 && str::from_utf8(payload).is_err() {

@@ -21,10 +21,7 @@ pub(super) fn publish(
         return Err(Malformed::DupAtQos0);
     }
     let mut rest = Cursor::new(body);
-    let topic = rest.text(Field::Topic)?;
-    if topic::has_wildcard(topic) {
-        return Err(Malformed::TopicHasWildcard);
-    }
+    let topic = topic::read_name(&mut rest, Field::Topic, Malformed::TopicHasWildcard)?;
     let packet_id = if qos == Qos::AtMostOnce {
         0
     } else {
@@ -85,12 +82,8 @@ fn read_properties<'a>(rest: &mut Cursor<'a>) -> Result<PublishProperties<'a>, M
 
 /// A response topic is a topic name, whatever the receiver makes of it [MQTT-3.3.2-14].
 pub(super) fn response_topic<'a>(section: &mut Section<'a>) -> Result<&'a str, Malformed> {
-    let name = section.text()?;
-    if name.is_empty() {
-        return Err(Malformed::ResponseTopicEmpty);
+    match section.topic_name(Malformed::ResponseTopicHasWildcard)? {
+        "" => Err(Malformed::ResponseTopicEmpty),
+        name => Ok(name),
     }
-    if topic::has_wildcard(name) {
-        return Err(Malformed::ResponseTopicHasWildcard);
-    }
-    Ok(name)
 }

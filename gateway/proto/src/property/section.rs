@@ -4,6 +4,7 @@ use super::Property;
 use super::user::UserProperties;
 use crate::cursor::Cursor;
 use crate::malformed::{Field, Malformed};
+use crate::topic;
 
 /// One property section being read: `next` names a property, the method of its shape takes its
 /// value. What a packet does not expect it hands to `misplaced`, so that the `match` over the
@@ -91,6 +92,11 @@ impl<'a> Section<'a> {
 
     pub(crate) fn text(&mut self) -> Result<&'a str, Malformed> {
         self.rest.text(self.field())
+    }
+
+    pub(crate) fn topic_name(&mut self, wildcard: Malformed) -> Result<&'a str, Malformed> {
+        let field = self.field();
+        topic::read_name(&mut self.rest, field, wildcard)
     }
 
     pub(crate) fn binary(&mut self) -> Result<&'a [u8], Malformed> {
