@@ -25,8 +25,13 @@ pub const REACTOR_VISIT: Duration = Duration::from_millis(1);
 pub const WAIT_COMPLETIONS: usize = 32;
 /// How long it lets completions gather before it takes what is there, in microseconds.
 pub const WAIT_GATHER_MICROS: u32 = 50;
+/// The same once a wait brought so many that gathering pays: a wake-up costs several times what
+/// the next message does.
+pub const WAIT_GATHER_BUSY_MICROS: u32 = 150;
+/// So many.
+pub const WAIT_BUSY_COMPLETIONS: usize = 4;
 /// How long it waits when nothing comes, in microseconds.
-pub const WAIT_MICROS_MAX: u32 = 100;
+pub const WAIT_MICROS_MAX: u32 = 200;
 /// Waits in vain before a shard parks.
 pub const EMPTY_WAITS_MAX: u32 = 2;
 
@@ -85,7 +90,8 @@ pub mod idle_client {
 }
 
 const _: () = assert!(1000 / TICKS_PER_SEC as u128 == TICK.as_millis());
-const _: () = assert!(WAIT_GATHER_MICROS <= WAIT_MICROS_MAX);
+const _: () = assert!(WAIT_GATHER_MICROS <= WAIT_GATHER_BUSY_MICROS);
+const _: () = assert!(WAIT_GATHER_BUSY_MICROS <= WAIT_MICROS_MAX);
 const _: () = assert!((WAIT_MICROS_MAX as u128) < REACTOR_VISIT.as_micros());
 const _: () = assert!(OUT_QUEUE_BYTES_MAX <= SPARE_BUFFER_BYTES_MAX);
 const _: () = assert!(CONNECT_BYTES_MAX as usize <= LINGER_BYTES_MAX);

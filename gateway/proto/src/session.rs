@@ -50,26 +50,21 @@ pub struct Busy {
 }
 
 /// What is to be done about a packet.
-#[derive(Debug)]
-pub enum Reaction<'a> {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reaction {
     /// Nothing further; any answer was written.
     Done,
-    /// Offer this message to its route, then say [`Session::on_taken`] or [`Session::on_settled`].
-    /// Nothing was remembered yet: when there is no room, the same bytes may be looked at again.
-    Offer(Offer<'a>),
+    /// Offer this PUBLISH to its route, then say [`Session::on_taken`] or
+    /// [`Session::on_answered`]. Nothing but its alias was remembered: when there is no room, the
+    /// same bytes may be looked at again.
+    Offer {
+        /// The alias that stands for the topic, see [`Session::topic`]; 0 when the packet has it.
+        alias: u16,
+    },
     /// Too much is unacknowledged: look at the same bytes again once less is owed.
     Wait,
     /// The connection ends.
     Close(Close),
-}
-
-/// A message on its way up.
-#[derive(Debug)]
-pub struct Offer<'a> {
-    /// The PUBLISH as it came; its `topic` is empty when `alias` says it.
-    pub publish: Publish<'a>,
-    /// The alias that stands for the topic; see [`Session::topic`].
-    pub alias: u16,
 }
 
 /// What an answer to an earlier offer led to.
@@ -117,18 +112,18 @@ impl Session {
     }
 
     /// Takes in a packet; answers are appended to `out`.
-    pub fn on_packet<'a>(
+    pub fn on_packet(
         &mut self,
-        packet: Packet<'a>,
+        packet: &Packet<'_>,
         terms: &Terms,
         pool: &mut BusyPool,
         out: &mut Vec<u8>,
-    ) -> Reaction<'a> {
+    ) -> Reaction {
         match packet {
             Packet::Publish(publish) => return self.on_publish(publish, terms, pool, out),
             Packet::PingReq => encode::pingresp(out),
-            Packet::PubRel(release) => self.on_release(&release, out),
-            Packet::Disconnect(farewell) => return Reaction::Close(self.on_farewell(&farewell)),
+            Packet::PubRel(release) => self.on_release(release, out),
+            Packet::Disconnect(farewell) => return Reaction::Close(self.on_farewell(farewell)),
             Packet::Subscribe(ask) => {
                 // No subscriptions yet: say so rather than grant what will not happen.
                 let no = (0..ask.count()).map(|_| Reason::ImplementationSpecificError);
@@ -233,18 +228,18 @@ impl Session {
         pool.give_back(self.busy.take());
     }
 
-    fn on_publish<'a>(
+    fn on_publish(
         &mut self,
-        publish: Publish<'a>,
+        publish: &Publish<'_>,
         terms: &Terms,
         pool: &mut BusyPool,
         out: &mut Vec<u8>,
-    ) -> Reaction<'a> {
+    ) -> Reaction {
         if publish.retain && self.version == Version::V5 {
             // CONNACK said Retain Available 0 [MQTT-3.2.2-14].
             return Reaction::Close(Close::Violation(Reason::RetainNotSupported));
         }
-        let alias = match self.resolve(&publish, terms, pool) {
+        let alias = match self.resolve(publish, terms, pool) {
             Ok(alias) => alias,
             Err(close) => return Reaction::Close(close),
         };
@@ -258,7 +253,7 @@ impl Session {
                 _ => Reaction::Wait,
             };
         }
-        Reaction::Offer(Offer { publish, alias })
+        Reaction::Offer { alias }
     }
 
     /// Learns or looks up a topic alias; 0 when the topic is in the packet itself.

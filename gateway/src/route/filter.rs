@@ -69,6 +69,9 @@ impl Filter {
         if topic.starts_with('$') && !matches!(self.levels[0], Level::Literal(_)) {
             return false;
         }
+        if let [Level::Rest] = self.levels[..] {
+            return true; // The default route: no level needs a look.
+        }
         let mut names = topic.split('/');
         for level in &self.levels {
             match (level, names.next()) {

@@ -2,7 +2,8 @@
 
 use tributary_proto::close::Close;
 use tributary_proto::reason::Reason;
-use tributary_proto::session::{Offer, Settled};
+use tributary_proto::packet::Publish;
+use tributary_proto::session::Settled;
 
 use super::client::Paused;
 use super::clients::ClientRef;
@@ -21,12 +22,11 @@ pub(super) enum Offered {
 }
 
 impl World {
-    /// Offers a client's message to the lane of its route.
-    pub(super) fn offer(&mut self, index: u32, offer: &Offer<'_>) -> Offered {
-        let publish = &offer.publish;
+    /// Offers a client's message to the lane of its route; `alias` stands for its topic unless 0.
+    pub(super) fn offer(&mut self, index: u32, publish: &Publish<'_>, alias: u16) -> Offered {
         let generation = self.clients.generation(index);
         let Some(client) = self.clients.at(index) else { return Offered::Done };
-        let topic = match offer.alias {
+        let topic = match alias {
             0 => publish.topic,
             // The session has looked it up before it made the offer.
             alias => client.session.topic(alias).unwrap_or_default(),
@@ -34,10 +34,10 @@ impl World {
         let book = &self.books[self.index];
         let Some(route) = self.routes.find(topic) else {
             book.publishes_unrouted.add(1);
-            return self.answer(index, offer, Answer::Kept(Reason::NoMatchingSubscribers));
+            return self.answer(index, publish, Answer::Kept(Reason::NoMatchingSubscribers));
         };
         let Some(lane) = route.lane() else {
-            return self.answer(index, offer, Answer::Kept(Reason::Success));
+            return self.answer(index, publish, Answer::Kept(Reason::Success));
         };
         let context = Context {
             client_id: &client.id,
@@ -53,7 +53,7 @@ impl World {
                 return Offered::Full;
             }
             kafka::Offer::Refused(refusal) => {
-                return self.answer(index, offer, Answer::Refused(refusal));
+                return self.answer(index, publish, Answer::Refused(refusal));
             }
         }
         let ticket = Ticket {
@@ -69,8 +69,8 @@ impl World {
     }
 
     /// Answers a message on the spot.
-    fn answer(&mut self, index: u32, offer: &Offer<'_>, answer: Answer) -> Offered {
-        let (qos, packet_id) = (offer.publish.qos, offer.publish.packet_id);
+    fn answer(&mut self, index: u32, publish: &Publish<'_>, answer: Answer) -> Offered {
+        let (qos, packet_id) = (publish.qos, publish.packet_id);
         let book = &self.books[self.index];
         book.publishes.on_received(qos as u8);
         let reason = match answer {

@@ -3,6 +3,7 @@
 use tributary_proto::close::Close;
 use tributary_proto::decode;
 use tributary_proto::frame::{self, Front};
+use tributary_proto::packet::Packet;
 use tributary_proto::session::Reaction;
 
 use super::client::Paused;
@@ -121,18 +122,22 @@ impl World {
             Err(how) => return Some(Stop::Close(Close::Malformed(how))),
         };
         let (pool, out) = (&mut self.busy_pool, &mut self.scratch);
-        match client.session.on_packet(packet, &self.terms, pool, out) {
+        match client.session.on_packet(&packet, &self.terms, pool, out) {
             Reaction::Done => {
                 client.session.rest(pool);
                 None
             }
             Reaction::Wait => Some(Stop::Pause(Paused::WINDOW)),
             Reaction::Close(close) => Some(Stop::Close(close)),
-            Reaction::Offer(offer) => match self.offer(index, &offer) {
-                Offered::Done => None,
-                Offered::Full => Some(Stop::Pause(Paused::LANE)),
-                Offered::Close(close) => Some(Stop::Close(close)),
-            },
+            Reaction::Offer { alias } => {
+                // The session offers nothing but a PUBLISH.
+                let Packet::Publish(publish) = &packet else { return None };
+                match self.offer(index, publish, alias) {
+                    Offered::Done => None,
+                    Offered::Full => Some(Stop::Pause(Paused::LANE)),
+                    Offered::Close(close) => Some(Stop::Close(close)),
+                }
+            }
         }
     }
 }

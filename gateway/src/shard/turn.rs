@@ -17,7 +17,8 @@ use glommio::io::BufferedFile;
 
 use super::Shard;
 use crate::limits::{
-    EMPTY_WAITS_MAX, REACTOR_VISIT, TICK, WAIT_COMPLETIONS, WAIT_GATHER_MICROS, WAIT_MICROS_MAX,
+    EMPTY_WAITS_MAX, REACTOR_VISIT, TICK, WAIT_BUSY_COMPLETIONS, WAIT_COMPLETIONS,
+    WAIT_GATHER_BUSY_MICROS, WAIT_GATHER_MICROS, WAIT_MICROS_MAX,
 };
 use crate::mailbox::Mailbox;
 
@@ -58,6 +59,7 @@ impl Shard {
     ) -> io::Result<bool> {
         let mut visited = Instant::now();
         let mut empty_waits = 0;
+        let mut gather_micros = WAIT_GATHER_MICROS;
         while empty_waits < EMPTY_WAITS_MAX {
             let begun = Instant::now();
             let mut done = self.turn(mailbox)?;
@@ -68,8 +70,12 @@ impl Shard {
             }
             if done == 0 {
                 let plane = &mut self.planes[self.busiest];
-                plane.ring.wait(WAIT_COMPLETIONS, WAIT_GATHER_MICROS, WAIT_MICROS_MAX)?;
+                plane.ring.wait(WAIT_COMPLETIONS, gather_micros, WAIT_MICROS_MAX)?;
                 done = self.drain_ring(self.busiest);
+                gather_micros = match done {
+                    WAIT_BUSY_COMPLETIONS.. => WAIT_GATHER_BUSY_MICROS,
+                    _ => WAIT_GATHER_MICROS,
+                };
                 self.carry();
             }
             empty_waits = if done == 0 { empty_waits + 1 } else { 0 };

@@ -40,14 +40,15 @@ impl Bench {
 
     fn give(&mut self, packet: Packet<'_>) -> Did {
         let reaction =
-            self.session.on_packet(packet, &self.terms, &mut self.pool, &mut self.out);
+            self.session.on_packet(&packet, &self.terms, &mut self.pool, &mut self.out);
         match reaction {
             Reaction::Done => Did::Done,
             Reaction::Wait => Did::Wait,
             Reaction::Close(close) => Did::Close(close),
-            Reaction::Offer(offer) => {
-                let topic = match offer.alias {
-                    0 => offer.publish.topic.to_owned(),
+            Reaction::Offer { alias } => {
+                let Packet::Publish(publish) = packet else { panic!("{packet:?}") };
+                let topic = match alias {
+                    0 => publish.topic.to_owned(),
                     alias => self.session.topic(alias).unwrap().to_owned(),
                 };
                 Did::Offered(topic)
