@@ -58,12 +58,17 @@ impl Kafka {
             .send(record)
             .map_err(|(error, _)| error)
             .expect("the queue has room");
+    }
+
+    /// Returns when Kafka has taken everything that was written.
+    fn settle(&self) {
         self.producer
             .flush(Duration::from_secs(10))
             .expect("the mock takes it");
     }
 
     fn verify(&self, ledger: &Scratch) -> Said {
+        self.settle();
         let brokers = self.cluster.bootstrap_servers();
         loadgen(&[
             "verify",
@@ -192,9 +197,12 @@ fn following_ends_when_the_ledger_is_closed_and_everything_was_found() {
     let header = Header::new(RUN, 1, 1, PAYLOAD_BYTES, TEMPLATE);
     let ledger = Ledger::create(&file.0, &header).expect("the directory is writable");
     let mut pen = ledger.pen();
-    for sequence in 0..200 {
-        kafka.write(0, sequence);
-        pen.note(Kind::Acknowledged, 0, sequence);
+    for batch in 0..4 {
+        for sequence in batch * 50..(batch + 1) * 50 {
+            kafka.write(0, sequence);
+            pen.note(Kind::Acknowledged, 0, sequence);
+        }
+        kafka.settle();
         pen.flush();
     }
     pen.note(Kind::Sent, 0, 200);
