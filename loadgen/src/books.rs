@@ -113,8 +113,7 @@ impl Books {
 
     pub fn connected(&mut self, now_ns: u64, intended_ns: u64) {
         self.counts.connects_made += 1;
-        self.connect_ns
-            .saturating_record(now_ns.saturating_sub(intended_ns).max(1));
+        record(&mut self.connect_ns, now_ns.saturating_sub(intended_ns));
         if let Some(second) = self.second(now_ns) {
             second.connected += 1;
         }
@@ -209,6 +208,7 @@ mod tests {
     fn latencies_of_two_threads_stand_in_one_series() {
         let (mut one, mut two) = (Books::new(None, 0), Books::new(None, 0));
         one.acknowledged(5_000_000, 0);
+        one.connected(9_000_000, 1_000_000);
         two.acknowledged(NANOS_PER_SEC + 70_000_000_000, 0);
         one.merge(&two);
         assert_eq!(one.counts.acknowledged, 2);
@@ -218,6 +218,7 @@ mod tests {
             (1, 1)
         );
         let near = |is: u64, ought: u64| is.abs_diff(ought) * 100 < ought;
+        assert!(near(one.connect_ns.max(), 8_000_000));
         assert!(near(one.publish_ns.min(), 5_000_000));
         assert!(near(one.publish_ns.max(), 71_000_000_000));
         assert!(near(one.seconds[0].latency_us.max(), 5_000));

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(20);
 /// Records between two looks at the ledger and the clock.
 const RECORDS_PER_LOOK: u32 = 10_000;
+const EARLY_PATIENCE: f64 = 6.0;
 const TOPIC_HEADER: &str = "mqtt.topic";
 
 pub fn run(args: &VerifyArgs) -> Result<(), Failure> {
@@ -106,7 +107,7 @@ fn read(
         let now = (judge.records(), judge.outstanding(), others);
         if now != news {
             (news, news_at) = (now, Instant::now());
-        } else if news_at.elapsed().as_secs_f64() >= args.idle {
+        } else if news_at.elapsed().as_secs_f64() >= patience_secs(args, judge) {
             progress.clear();
             return Ok(false);
         }
@@ -114,6 +115,16 @@ fn read(
             let (records, outstanding) = (grouped(now.0), grouped(now.1));
             format!("read {records}  acknowledged and not yet found {outstanding}")
         });
+    }
+}
+
+/// How long silence is borne: longer before the first record, while the devices still connect.
+fn patience_secs(args: &VerifyArgs, judge: &Judge) -> f64 {
+    let is_early = args.follow && judge.records() == 0 && !judge.ledger_is_closed();
+    if is_early {
+        args.idle * EARLY_PATIENCE
+    } else {
+        args.idle
     }
 }
 

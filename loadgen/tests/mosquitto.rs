@@ -1,0 +1,116 @@
+//! `publish` against a broker that no one here wrote: both sides have to count the same.
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use support::{loadgen, mosquitto};
+
+#[test]
+fn mosquitto_answers_every_quality_in_both_versions() {
+    let Some(broker) = mosquitto() else { return };
+    for version in ["4", "5"] {
+        for qos in ["0", "1", "2"] {
+            let run = loadgen(&[
+                "publish",
+                "--target",
+                &broker.address,
+                "--clients",
+                "20",
+                "--rate",
+                "1000",
+                "--duration",
+                "0.5",
+                "--qos",
+                qos,
+                "--version",
+                version,
+                "--in-flight",
+                "10",
+            ]);
+            assert_eq!(run.exit_code, 0, "{run:?}");
+            assert_eq!(
+                run.count("sent"),
+                500,
+                "QoS {qos}, version {version}: {run:?}"
+            );
+            let acknowledged = if qos == "0" { 0 } else { 500 };
+            assert_eq!(run.count("acknowledged"), acknowledged, "{run:?}");
+            assert_eq!(run.count("connections_ended"), 0, "{run:?}");
+        }
+    }
+}
+
+#[test]
+fn subscriptions_and_pings_are_answered() {
+    let Some(broker) = mosquitto() else { return };
+    let run = loadgen(&[
+        "connect",
+        "--target",
+        &broker.address,
+        "--connections",
+        "200",
+        "--hold",
+        "1.5",
+        "--keepalive",
+        "1",
+        "--subscribe-own",
+        "--version",
+        "5",
+    ]);
+    assert_eq!(
+        (run.count("held"), run.count("subscriptions_granted")),
+        (200, 200),
+        "{run:?}"
+    );
+    assert!(run.count("pings_answered") >= 200, "{run:?}");
+}
+
+#[test]
+fn a_stock_subscriber_receives_the_payloads_that_were_stamped() {
+    let Some(broker) = mosquitto() else { return };
+    let port = broker.address.rsplit(':').next().expect("HOST:PORT");
+    // Into a pipe it would write its lines only at the end.
+    let mut subscriber = Command::new("stdbuf")
+        .args(["-oL", "mosquitto_sub"])
+        .args([
+            "-d", "-p", port, "-q", "1", "-t", "dev/#", "-C", "30", "-W", "20", "-F", "%t %l",
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("mosquitto-clients is installed beside mosquitto");
+    let mut lines = BufReader::new(subscriber.stdout.take().expect("stdout is piped"))
+        .lines()
+        .map_while(Result::ok);
+    assert!(
+        lines.any(|line| line.contains("SUBACK")),
+        "the subscriber is there before the run"
+    );
+    let run = loadgen(&[
+        "publish",
+        "--target",
+        &broker.address,
+        "--clients",
+        "3",
+        "--rate",
+        "60",
+        "--duration",
+        "0.5",
+        "--payload",
+        "33",
+        "--run",
+        "stock",
+    ]);
+    assert_eq!(run.count("acknowledged"), 30, "{run:?}");
+    let received: Vec<String> = lines.filter(|line| line.starts_with("dev/")).collect();
+    subscriber.wait().expect("the subscriber ends");
+    assert_eq!(received.len(), 30);
+    let run = tributary_loadgen::stamp::RunId::from_name("stock");
+    for device in 0..3 {
+        let expected = format!("dev/{}/telemetry 33", run.client_id(device));
+        assert_eq!(
+            received.iter().filter(|line| **line == expected).count(),
+            10
+        );
+    }
+}
