@@ -30,6 +30,9 @@ impl Completion {
     }
 }
 
+/// The longest chain is three requests, and a chain has to fit in whole.
+const SUBMISSION_ENTRIES_MIN: u32 = 8;
+
 pub(crate) struct Queue {
     ring: IoUring,
     /// Chains that found the submission queue full. They go in whole or not at all: a link ends
@@ -47,7 +50,7 @@ impl Queue {
             .setup_defer_taskrun()
             .setup_coop_taskrun()
             .setup_taskrun_flag()
-            .build(submission_entries)?;
+            .build(submission_entries.max(SUBMISSION_ENTRIES_MIN))?;
         let min_wait = ring.params().is_feature_min_timeout();
         Ok(Queue {
             ring,
@@ -231,5 +234,35 @@ fn tolerate(entered: io::Result<usize>) -> io::Result<()> {
             Some(libc::ETIME | libc::EINTR | libc::EAGAIN | libc::EBUSY) => Ok(()),
             _ => Err(error),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tag::Op;
+
+    #[test]
+    fn a_backlog_larger_than_the_queue_goes_in_with_one_enter() {
+        const CHAINS: u32 = 100;
+        let mut queue = Queue::open(SUBMISSION_ENTRIES_MIN, 1024).unwrap();
+        for index in 0..CHAINS {
+            // Calling back a request that does not exist completes with an error, at once.
+            let call_off = || Request::cancel(Tag::new(Op::Poll, 0, index));
+            let chain = vec![call_off().then_in_any_case().0, call_off().0];
+            queue.backlog.push_back(chain);
+        }
+        assert!(queue.has_work());
+        let mut completions = Vec::new();
+        // Once to hand it all in; the second half of each chain is work that the kernel puts off,
+        // and it does some 20 pieces of that per enter.
+        queue.enter().unwrap();
+        assert!(queue.backlog.is_empty() && queue.ring.submission().is_empty());
+        while queue.has_work() {
+            queue.harvest(&mut completions, 1024);
+            queue.enter().unwrap();
+        }
+        let missing = completions.iter().filter(|one| one.result == -libc::ENOENT);
+        assert_eq!(missing.count(), 2 * CHAINS as usize);
     }
 }

@@ -35,6 +35,7 @@ const QUIESCE_ROUND_US: u32 = 2_000;
 pub struct RingOptions {
     /// Connections at most; bounded by the soft limit on open files.
     pub table_slots: u32,
+    /// At least 8.
     pub submission_entries: u32,
     pub completion_entries: u32,
     /// Rounded up to a power of two, 32768 at most.

@@ -112,6 +112,24 @@ fn a_reset_reaches_the_peer_as_one() {
 }
 
 #[test]
+fn a_reset_drops_what_a_peer_that_never_reads_has_not_taken() {
+    let mut server: Ring<()> = ring(&options(8));
+    let mut peer = client(listen(&mut server));
+    let conn = accepted(&mut server);
+    server.receive_multishot(conn);
+    server.send(conn, vec![7; 64 << 20]);
+    assert_silent(&mut server);
+    assert!(server.send_in_flight(conn));
+    server.reset(conn);
+    assert!(matches!(next(&mut server), Event::Closed { .. }));
+    // The requests end, the kernel lets go of the socket, and the RST goes out.
+    assert_silent(&mut server);
+    let error = peer.read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert_eq!(server.stats().closes_linked, 1);
+}
+
+#[test]
 fn a_half_closed_connection_still_hears_the_peer() {
     let mut server: Ring<()> = ring(&options(8));
     let mut peer = client(listen(&mut server));
