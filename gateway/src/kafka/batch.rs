@@ -2,7 +2,8 @@
 
 use super::limits;
 
-/// Where a record lies in the bytes of its [`Batch`] or block: key, headers and payload in this order.
+/// Where a record lies in the bytes of its [`Batch`] or block: key, headers and payload in this
+/// order.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record {
     pub(super) ticket: u64,

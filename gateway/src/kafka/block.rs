@@ -1,10 +1,11 @@
-//! What one partition sends in one ProduceRequest: records one behind the other, owned until answered.
+//! What one partition sends in one ProduceRequest: records one behind the other, owned until
+//! answered.
 
 use super::batch::Record;
 use super::limits;
 
-/// Records of one partition, in order. It stays with the lane until each of them is answered, so that
-/// a new producer can be given the rest.
+/// Records of one partition, in order. It stays with the lane until each of them is answered, so
+/// that a new producer can be given the rest.
 #[derive(Debug, Default)]
 pub(super) struct Block {
     pub(super) bytes: Vec<u8>,
@@ -14,8 +15,8 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Whether one more record of `bytes` stays within one request. A record that is larger than that
-    /// gets a block of its own.
+    /// Whether one more record of `bytes` stays within one request. A record that is larger than
+    /// that gets a block of its own.
     pub(super) fn fits(&self, bytes: usize) -> bool {
         let framed = self.records.len() * FRAME_BYTES;
         self.records.is_empty()

@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 use rdkafka::error::KafkaError;
 use rdkafka::mocking::MockCluster;
 
-/// A mock cluster of one broker on a random port of 127.0.0.1. It speaks the real protocol and keeps
-/// about 5 MiB per partition in memory, so it is no place for data that matters.
+/// A mock cluster of one broker on a random port of 127.0.0.1. It speaks the real protocol and
+/// keeps about 5 MiB per partition in memory, so it is no place for data that matters.
 pub struct Embedded {
     brokers: String,
     /// Dropping it ends the thread that owns the cluster, which cannot leave its thread.

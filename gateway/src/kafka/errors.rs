@@ -1,4 +1,5 @@
-//! Kafka's errors sorted once, by what must happen next: wait, refuse this record, give up the producer.
+//! Kafka's errors sorted once, by what must happen next: wait, refuse this record, give up the
+//! producer.
 
 use rdkafka::types::RDKafkaErrorCode as Code;
 
@@ -45,8 +46,8 @@ pub(super) fn sort(code: Code) -> Verdict {
         | Code::GaplessGuarantee
         | Code::Inconsistent
         | Code::ClusterAuthorizationFailed => Verdict::GiveUp,
-        // Outages, leader moves, our own purge, an innocent record beside a bad one, and what nobody has
-        // thought of: Kafka may take it later, and nothing is acknowledged meanwhile.
+        // Outages, leader moves, our own purge, an innocent record beside a bad one, and what
+        // nobody has thought of: Kafka may take it later, and nothing is acknowledged meanwhile.
         _ => Verdict::Wait,
     }
 }
@@ -59,7 +60,7 @@ pub(super) fn remedy(code: Code) -> &'static str {
         | Code::OperationTimedOut
         | Code::RequestTimedOut
         | Code::MessageTimedOut => {
-            "is Kafka running, and is it reachable from here under the addresses in `brokers` and under \
+            "is Kafka running, and reachable from here under the addresses in `brokers` and under \
              its advertised listeners? Records wait meanwhile, up to the lane's bounds"
         }
         Code::Resolve => "check the host names in `brokers` and in Kafka's advertised listeners",

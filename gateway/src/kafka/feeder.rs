@@ -1,13 +1,13 @@
 //! The lane's own thread: takes what shards hand over, sorts it by partition, feeds librdkafka.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
+use rdkafka::producer::BaseRecord;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::batch::{Batch, Record};
@@ -18,8 +18,8 @@ use super::limits;
 use super::lines::{Departure, Lines, PartitionIndex};
 use super::outcome::{Outcome, Refusal};
 use super::pace::Pace;
-use super::producer::{Producer, Reports};
-use super::scout::Client;
+use super::producer::{Client, Producers};
+use super::scout::Source;
 use super::shared::Shared;
 use super::stats::LaneState;
 use super::topics::{TopicIndex, Topics};
@@ -34,9 +34,9 @@ struct Aloft {
 pub(super) struct Feeder {
     shared: Arc<Shared>,
     config: ClientConfig,
-    /// `None` between a producer that was given up and the next.
-    producer: Option<Producer>,
-    client: Client,
+    /// `None` between producers that were given up and the next.
+    producers: Option<Producers>,
+    source: Source,
     ask: Sender<Arc<str>>,
     topics: Topics,
     /// The topics of the batch in hand; kept for its memory.
@@ -51,7 +51,8 @@ pub(super) struct Feeder {
 
 /// The longest sleep; nothing depends on it.
 const NAP: Duration = Duration::from_secs(1);
-/// How long reports of a producer that is done for may take before, and after, what it holds is purged.
+/// How long reports of a producer that is done for may take before, and after, what it holds is
+/// purged.
 const LAST_REPORTS: Duration = Duration::from_secs(2);
 /// Between giving up a producer and starting the next, doubled each time that does not help.
 const REVIVE_WAIT_MIN: Duration = Duration::from_millis(50);
@@ -63,16 +64,16 @@ impl Feeder {
     pub(super) fn new(
         shared: Arc<Shared>,
         config: ClientConfig,
-        producer: Producer,
-        client: Client,
+        producers: Producers,
+        source: Source,
         ask: Sender<Arc<str>>,
         pace: Pace,
     ) -> Feeder {
         Feeder {
             shared,
             config,
-            producer: Some(producer),
-            client,
+            producers: Some(producers),
+            source,
             ask,
             topics: Topics::default(),
             found: Vec::new(),
@@ -100,7 +101,7 @@ impl Feeder {
             worked |= self.learn();
             worked |= self.receive_landed();
             if self.shared.fatal.load(SeqCst) {
-                self.give_up_producer();
+                self.give_up_producers();
             }
             self.revive();
             worked |= self.depart();
@@ -109,17 +110,18 @@ impl Feeder {
                 self.sleep();
             }
         }
-        if let Some(producer) = self.producer.take() {
-            producer.stop();
+        if let Some(producers) = self.producers.take() {
+            producers.stop();
         }
     }
 
     fn sleep(&self) {
         let now = Instant::now();
-        if self.producer.is_none() {
+        if self.producers.is_none() {
             std::thread::park_timeout(self.revive_at.saturating_duration_since(now));
         } else if self.lines.is_ready() && !self.free.is_empty() {
-            // Only the budget holds us up: more records could not go earlier, so nobody rings for them.
+            // Only the budget holds us up: more records could not go earlier, so nobody rings for
+            // them.
             std::thread::park_timeout(self.pace.wait(now));
         } else {
             self.shared
@@ -214,10 +216,9 @@ impl Feeder {
     }
 
     fn depart(&mut self) -> bool {
-        let Some(producer) = &self.producer else {
+        let Some(producers) = &self.producers else {
             return false;
         };
-        let client = Arc::clone(&producer.client);
         let mut worked = false;
         while self.lines.is_ready()
             && !self.shared.fatal.load(SeqCst)
@@ -226,7 +227,8 @@ impl Feeder {
             && let Some(departure) = self.lines.depart()
         {
             self.free.pop();
-            self.send(&client, flight, &departure);
+            let client = producers.client(departure.block.records.len());
+            self.send(client, flight, &departure);
             let Departure {
                 partition,
                 leader,
@@ -243,7 +245,7 @@ impl Feeder {
     }
 
     /// Hands one block to librdkafka. What it does not take is settled as if it had come back.
-    fn send(&self, client: &BaseProducer<Reports>, flight: u16, departure: &Departure) {
+    fn send(&self, client: &Client, flight: u16, departure: &Departure) {
         let (topic, partition) = self.lines.name(departure.partition);
         let block = &departure.block;
         let generation = {
@@ -330,11 +332,11 @@ impl Feeder {
 
     /// Takes back everything un-acked from a producer that is done for. Some of it may be in Kafka
     /// already: it is sent again in order, since an unacknowledged record must not be lost.
-    fn give_up_producer(&mut self) {
-        let Some(producer) = self.producer.take() else {
+    fn give_up_producers(&mut self) {
+        let Some(producers) = self.producers.take() else {
             return;
         };
-        let fatal = producer.client.client().fatal_error();
+        let fatal = producers.fatal_error();
         let (cluster, error) = (&*self.shared.name, format!("{fatal:?}"));
         tracing::error!(
             cluster,
@@ -343,11 +345,9 @@ impl Feeder {
         );
         self.shared.stats.count_rebuild();
         self.wait_landed();
-        producer
-            .client
-            .purge(PurgeConfig::default().queue().inflight());
+        producers.purge();
         self.wait_landed();
-        producer.stop();
+        producers.stop();
         self.receive_landed();
         for flight in 0..limits::FLIGHTS_MAX as u16 {
             if self.aloft[flight as usize].is_some() {
@@ -382,17 +382,16 @@ impl Feeder {
 
     fn revive(&mut self) {
         let now = Instant::now();
-        if self.producer.is_some() || now < self.revive_at {
+        if self.producers.is_some() || now < self.revive_at {
             return;
         }
-        match Producer::start(&self.config, &self.shared) {
-            Ok(producer) => {
-                let mut client = self
-                    .client
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
-                *client = Arc::downgrade(&producer.client);
-                self.producer = Some(producer);
+        match Producers::start(&self.config, &self.shared) {
+            Ok(producers) => {
+                let source = self.source.lock();
+                let mut source = source.unwrap_or_else(PoisonError::into_inner);
+                *source = Arc::downgrade(producers.client(1));
+                drop(source);
+                self.producers = Some(producers);
             }
             Err(error) => {
                 let cluster = &*self.shared.name;
@@ -406,7 +405,7 @@ impl Feeder {
 
 /// Gives one record to librdkafka, which copies it.
 fn hand_over(
-    client: &BaseProducer<Reports>,
+    client: &Client,
     topic: &str,
     partition: i32,
     record: &Record,

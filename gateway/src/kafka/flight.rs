@@ -1,11 +1,13 @@
-//! A block on its way: which of its records librdkafka has answered, and what comes back unanswered.
+//! A block on its way: which of its records librdkafka has answered, and what comes back
+//! unanswered.
 
 use super::batch::Record;
 
 /// Names one record of one flight in librdkafka's opaque word.
 ///
-/// The ticket itself stays here: a position also says in which order the unanswered must be sent again.
-/// `generation` is how a report of a producer that was given up misses the flight that came after.
+/// The ticket itself stays here: a position also says in which order the unanswered must be sent
+/// again. `generation` is how a report of a producer that was given up misses the flight that came
+/// after.
 ///
 /// ```text
 ///  63        48 47      32 31        0
@@ -76,7 +78,8 @@ impl Flight {
         self.to_cut = false;
     }
 
-    /// Settles the fate of one passenger; `None` when it is not open, thus a report of another time.
+    /// Settles the fate of one passenger; `None` when it is not open, thus a report of another
+    /// time.
     pub(super) fn settle(&mut self, claim: Claim, fate: Fate) -> Option<Passenger> {
         if claim.generation != self.generation {
             return None;

@@ -12,7 +12,7 @@ use super::feeder::Feeder;
 use super::limits;
 use super::outcome::{Offer, Refusal, ReportSink};
 use super::pace::Pace;
-use super::producer::{self, Producer};
+use super::producer::{self, Producers};
 use super::room::Room;
 use super::scout;
 use super::shared::Shared;
@@ -26,7 +26,8 @@ pub struct LaneConfig {
     pub brokers: Vec<String>,
     /// Passed to librdkafka as they are.
     pub properties: BTreeMap<String, String>,
-    /// Topics to look up at once, so that a missing one is told of before the first device publishes.
+    /// Topics to look up at once, so that a missing one is told of before the first device
+    /// publishes.
     pub topics: Vec<String>,
     pub bounds: LaneBounds,
     /// ProduceRequests; 0 sets no budget.
@@ -98,7 +99,8 @@ struct End {
 }
 
 impl Lane {
-    /// Starts a lane for shards `0..shards`. A cluster that cannot be reached is no error: records wait.
+    /// Starts a lane for shards `0..shards`. A cluster that cannot be reached is no error: records
+    /// wait.
     pub fn start(
         config: LaneConfig,
         shards: usize,
@@ -114,27 +116,27 @@ impl Lane {
             key: key.to_owned(),
             message,
         };
-        let producer = Producer::start(&client_config, &shared).map_err(|error| {
+        let producers = Producers::start(&client_config, &shared).map_err(|error| {
             let advice = "see CONFIGURATION.md of librdkafka for names and values";
             fail(
                 "properties",
                 format!("librdkafka refuses them: {error}; {advice}"),
             )
         })?;
-        let client = Arc::new(Mutex::new(Arc::downgrade(&producer.client)));
+        let source = Arc::new(Mutex::new(Arc::downgrade(producers.client(1))));
         let no_thread = |error: std::io::Error| {
             fail(
                 "brokers",
                 format!("no thread for this cluster: {error}; raise the limit of tasks"),
             )
         };
-        let ask = scout::start(Arc::clone(&shared), Arc::clone(&client)).map_err(no_thread)?;
+        let ask = scout::start(Arc::clone(&shared), Arc::clone(&source)).map_err(no_thread)?;
         let pace = Pace::new(config.requests_per_sec, Instant::now());
         let feeder = Feeder::new(
             Arc::clone(&shared),
             client_config,
-            producer,
-            client,
+            producers,
+            source,
             ask,
             pace,
         );
@@ -178,8 +180,8 @@ impl Lane {
             .release(1, (bytes + limits::RECORD_OVERHEAD_BYTES) as u64);
     }
 
-    /// Takes what is in `batch`, each record admitted before, and leaves an empty batch with the memory
-    /// of an earlier one. To be called at the end of the turn of shard `shard`. Never waits.
+    /// Takes what is in `batch`, each record admitted before, and leaves an empty batch with the
+    /// memory of an earlier one. To be called at the end of the turn of shard `shard`. Never waits.
     pub fn submit(&self, shard: usize, batch: &mut Batch) {
         if batch.is_empty() {
             return;
@@ -204,8 +206,8 @@ impl Lane {
         &self.shared.stats
     }
 
-    /// Admits nothing more and waits at most `patience` for Kafka to answer what is pending; says how
-    /// many records are still un-acked. The threads go on until the last handle is dropped.
+    /// Admits nothing more and waits at most `patience` for Kafka to answer what is pending; says
+    /// how many records are still un-acked. The threads go on until the last handle is dropped.
     pub fn drain(&self, patience: Duration) -> u64 {
         self.shared.closed.store(true, SeqCst);
         self.shared.wait_drained(Instant::now() + patience)

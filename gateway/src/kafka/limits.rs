@@ -7,14 +7,15 @@ pub const TICKET_SLOTS_MAX: u32 = 1 << 24;
 pub const PENDING_RECORDS_MAX_DEFAULT: u64 = 200_000;
 /// Un-acked bytes of one lane unless configured.
 pub const PENDING_BYTES_MAX_DEFAULT: u64 = 256 << 20;
-/// Un-acked records that a lane can be configured to hold: what [`super::room`] packs into its word.
+/// Un-acked records that a lane can be configured to hold: what `room` packs into its
+/// word.
 pub const PENDING_RECORDS_CEILING: u64 = (1 << 24) - 1;
 /// Un-acked bytes that a lane can be configured to hold: offsets inside a batch are 32 bit.
 pub const PENDING_BYTES_CEILING: u64 = 2 << 30;
 /// A paused client may go on when the lane has fallen below this share of its bounds.
 pub const LOW_WATER_PERCENT: u64 = 70;
-/// What one record costs the lane beyond key, headers and payload: its entries in batch and block, its
-/// claim in flight, and librdkafka's own 300 bytes while it is there.
+/// What one record costs the lane beyond key, headers and payload: its entries in batch and block,
+/// its claim in flight, and librdkafka's own 300 bytes while it is there.
 pub const RECORD_OVERHEAD_BYTES: usize = 128;
 
 /// One block is one ProduceRequest, so it stays below librdkafka's `batch.size` and Kafka's own
@@ -22,19 +23,21 @@ pub const RECORD_OVERHEAD_BYTES: usize = 128;
 pub const BLOCK_BYTES_MAX: usize = 512 << 10;
 /// Below librdkafka's `batch.num.messages`.
 pub const BLOCK_RECORDS_MAX: usize = 8_000;
+/// A block of so many goes without linger: only what is one record cannot be cut below us.
+pub const QUICK_RECORDS_MAX: usize = 1;
 /// Emptied blocks that are kept for the next records.
 pub const BLOCKS_SPARE_MAX: usize = 64;
 /// A spare block or batch gives memory back to the allocator above this many bytes.
 pub const SPARE_BYTES_MAX: usize = 1 << 20;
 /// Blocks of one lane that may be with librdkafka at once.
 pub const FLIGHTS_MAX: usize = 4_096;
-/// Blocks of one partition with librdkafka: a second one would wait there with the idempotent producer
-/// spinning beside it, and a rebuild could not keep the order.
+/// Blocks of one partition with librdkafka: a second one would wait there with the idempotent
+/// producer spinning beside it, and a rebuild could not keep the order.
 pub const FLIGHTS_PER_PARTITION_MAX: usize = 1;
 /// ProduceRequests that an idempotent producer may have un-acked on one connection (KIP-98).
 pub const FLIGHTS_PER_LEADER_MAX: usize = 5;
-/// ProduceRequests per second of one lane unless configured. Below it a record goes at once, above it
-/// the blocks grow: each request costs about 45 us of CPU here and 60 us in the broker.
+/// ProduceRequests per second of one lane unless configured. Below it a record goes at once, above
+/// it the blocks grow: each request costs about 45 us of CPU here and 60 us in the broker.
 pub const REQUESTS_PER_SEC_DEFAULT: u32 = 2_000;
 /// Requests that may go back to back after a quiet moment.
 pub const REQUESTS_BURST: u32 = 8;

@@ -1,4 +1,5 @@
-//! Who may send next: the lane's own queue for each partition, and the line in front of each leader.
+//! Who may send next: the lane's own queue for each partition, and the line in front of each
+//! leader.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Lanes: what carries records into Kafka, one rdkafka producer per cluster, and brings the answers home.
+//! Lanes: what carries records into Kafka, one rdkafka producer per cluster, and brings the answers
+//! home.
 //!
 //! ```text
 //!  shards                     lane thread                               librdkafka
@@ -9,9 +10,9 @@
 //!                                  scout thread: which partitions a topic has, who leads them
 //! ```
 //!
-//! A shard never waits here: it claims room ([`Lane::admit`]), writes records into a [`Batch`] and hands
-//! the batch over at the end of its turn ([`Lane::submit`]). Whatever Kafka does, the answer to each
-//! record comes once, to [`ReportSink`].
+//! A shard never waits here: it claims room ([`Lane::admit`]), writes records into a [`Batch`] and
+//! hands the batch over at the end of its turn ([`Lane::submit`]). Whatever Kafka does, the answer
+//! to each record comes once, to [`ReportSink`].
 
 mod embedded;
 mod lane;

@@ -78,10 +78,12 @@ impl Refusal {
 
 /// Takes the answers home to the shards; called on the lane's threads, so it must never wait.
 pub trait ReportSink: Send + Sync {
-    /// The answer to one record, exactly once per record submitted. `ticket` is the word it came with.
+    /// The answer to one record, exactly once per record submitted. `ticket` is the word it came
+    /// with.
     fn report(&self, ticket: u64, outcome: Outcome);
     /// A burst of reports is over: wake the shards that got something.
     fn flush(&self);
-    /// The lane has fallen below its low water after it had said [`Offer::Full`]: paused clients may go on.
+    /// The lane has fallen below its low water after it had said [`Offer::Full`]: paused clients
+    /// may go on.
     fn room(&self);
 }

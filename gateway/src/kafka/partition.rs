@@ -1,4 +1,5 @@
-//! Which partition a key belongs to, as Java's producer decides it, so that Flink and Kafka Streams agree.
+//! Which partition a key belongs to, as Java's producer decides it, so that Flink and Kafka Streams
+//! agree.
 
 /// Java's murmur2 (`org.apache.kafka.common.utils.Utils.murmur2`), bit for bit.
 pub fn murmur2(key: &[u8]) -> u32 {

@@ -43,8 +43,8 @@ impl Room {
         if self.try_claim(claim) {
             return Offer::Accepted;
         }
-        // Between the look above and this note the lane may have become empty without telling anybody,
-        // so look again: whoever releases after the note sees it.
+        // Between the look above and this note the lane may have become empty without telling
+        // anybody, so look again: whoever releases after the note sees it.
         self.awaited.store(true, SeqCst);
         if self.try_claim(claim) {
             Offer::Accepted
@@ -62,8 +62,8 @@ impl Room {
             .is_ok()
     }
 
-    /// Gives back what `records` of `bytes` in all had claimed; `true` when somebody who waits for room
-    /// is to be told that there is some again.
+    /// Gives back what `records` of `bytes` in all had claimed; `true` when somebody who waits for
+    /// room is to be told that there is some again.
     #[must_use]
     pub(super) fn release(&self, records: u64, bytes: u64) -> bool {
         let before = self.claimed.fetch_sub(records * RECORD + bytes, SeqCst);

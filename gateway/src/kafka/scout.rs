@@ -1,22 +1,22 @@
-//! Finds out which partitions a topic has and who leads them, on a thread of its own: the question can
-//! take seconds, and nobody else may wait for it.
+//! Finds out which partitions a topic has and who leads them, on a thread of its own: the question
+//! can take seconds, and nobody else may wait for it.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use rdkafka::metadata::MetadataTopic;
-use rdkafka::producer::{BaseProducer, Producer as _};
+use rdkafka::producer::Producer as _;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::errors::{self, Verdict};
 use super::outcome::Refusal;
-use super::producer::Reports;
+use super::producer::Client;
 use super::shared::{Answer, Shared};
 use super::stats::LaneState;
 
 /// The producer in use; a rebuild puts another one here.
-pub(super) type Client = Arc<Mutex<Weak<BaseProducer<Reports>>>>;
+pub(super) type Source = Arc<Mutex<Weak<Client>>>;
 
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -42,17 +42,17 @@ struct Watch {
 
 struct Scout {
     shared: Arc<Shared>,
-    client: Client,
+    source: Source,
     watches: Vec<Watch>,
 }
 
 /// Starts the scout; it ends when the sender is dropped.
-pub(super) fn start(shared: Arc<Shared>, client: Client) -> std::io::Result<Sender<Arc<str>>> {
+pub(super) fn start(shared: Arc<Shared>, source: Source) -> std::io::Result<Sender<Arc<str>>> {
     let (ask, asked) = channel();
     let name = format!("scout {}", shared.name);
     let scout = Scout {
         shared,
-        client,
+        source,
         watches: Vec::new(),
     };
     std::thread::Builder::new()
@@ -142,7 +142,7 @@ impl Scout {
 
     fn fetch(&self, topic: &str) -> Result<Vec<i32>, Code> {
         let client = self
-            .client
+            .source
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .upgrade();

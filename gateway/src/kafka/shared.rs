@@ -132,7 +132,8 @@ impl Shared {
         }
     }
 
-    /// Settles one record in flight by what librdkafka said of it, and lands the flight after its last.
+    /// Settles one record in flight by what librdkafka said of it, and lands the flight after its
+    /// last.
     pub(super) fn settle(&self, claim: Claim, error: Option<RDKafkaErrorCode>) {
         let mut flight = self.flight(claim.flight);
         let verdict = error.map(errors::sort);

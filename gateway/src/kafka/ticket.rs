@@ -4,10 +4,11 @@ use super::limits;
 
 /// Says whom to acknowledge when a delivery report comes back on a foreign thread.
 ///
-/// It fits one machine word, so that a lane carries it without knowing what is in it: no allocation, no
-/// lookup table, nothing to leak when the client is gone. `generation` is how a late report for a
-/// departed client misses the newcomer who took over its slot. A packet id of 0 is never one of MQTT's
-/// [MQTT-2.2.1-3]; it marks a QoS 0 publish, which is counted and not acknowledged.
+/// It fits one machine word, so that a lane carries it without knowing what is in it: no
+/// allocation, no lookup table, nothing to leak when the client is gone. `generation` is how a late
+/// report for a departed client misses the newcomer who took over its slot. A packet id of 0 is
+/// never one of MQTT's [MQTT-2.2.1-3]; it marks a QoS 0 publish, which is counted and not
+/// acknowledged.
 ///
 /// ```text
 ///  63     56 55        40 39             16 15         0

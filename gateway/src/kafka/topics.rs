@@ -96,7 +96,8 @@ impl Topics {
             self.topics.push(topic);
             self.topics.len() - 1
         } else {
-            // Devices can name topics through a template: a missing one must not keep a good one out.
+            // Devices can name topics through a template: a missing one must not keep a good one
+            // out.
             let index = self.topics.iter().position(Topic::is_forgettable);
             let index = index.ok_or(Refusal::TopicsTooMany)?;
             self.by_name.remove(&self.topics[index].name);
@@ -198,7 +199,7 @@ impl Topic {
                 topic,
                 before,
                 now = count,
-                "the number of partitions has changed: keys move, their order is kept only within each"
+                "the number of partitions has changed: keys move, order holds only within each"
             );
         }
         self.count = count;
@@ -244,10 +245,7 @@ mod tests {
         let Some(departure) = lines.depart() else {
             panic!("the record waits")
         };
-        assert_eq!(
-            lines.name(departure.partition),
-            ("t", (479470107 % 12) as i32)
-        );
+        assert_eq!(lines.name(departure.partition), ("t", 479470107 % 12));
     }
 
     #[test]

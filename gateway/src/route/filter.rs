@@ -1,4 +1,5 @@
-//! The topic filter of a rule: what it matches, where its wildcards stand, what it leaves for later rules.
+//! The topic filter of a rule: what it matches, where its wildcards stand, what it leaves for later
+//! rules.
 
 /// A topic filter, cut into levels [MQTT-4.7.1].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,8 +121,8 @@ impl Filter {
 }
 
 impl Capture {
-    /// What the wildcard stands for in a topic that the filter matches. It is empty where `#` stands
-    /// for the level above it.
+    /// What the wildcard stands for in a topic that the filter matches. It is empty where `#`
+    /// stands for the level above it.
     pub(super) fn of<'a>(&self, topic: &'a str) -> &'a str {
         let (skipped, one) = match *self {
             Capture::Level(index) => (index, true),

@@ -217,7 +217,7 @@ fn check_topic(topic: &Template, fail: &mut impl FnMut(&'static str, String)) {
     if topic.is_empty() {
         return;
     }
-    let right = "Kafka allows letters, digits, \".\", \"_\" and \"-\", at most 249, and not \".\" or \"..\"";
+    let right = "Kafka allows letters, digits, \".\", \"_\" and \"-\", at most 249 of them";
     if let Some(name) = topic.literal().filter(|name| !topic_name::is_legal(name)) {
         fail("topic", format!("{name:?} is no Kafka topic; {right}"));
     } else if let Some(text) = topic

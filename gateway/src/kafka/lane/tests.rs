@@ -117,8 +117,8 @@ fn weigh(key: &str, payload: &[u8]) -> usize {
     key.len() + Batch::header_bytes("mqtt.topic".len(), 3) + payload.len()
 }
 
-/// Admits and submits numbered records of all devices in turn, 100 a turn, from both shards: a device
-/// has its home on one of them.
+/// Admits and submits numbered records of all devices in turn, 100 a turn, from both shards: a
+/// device has its home on one of them.
 fn publish(lane: &Lane, numbers: std::ops::Range<u64>) {
     let mut batches = [Batch::default(), Batch::default()];
     for number in numbers {
@@ -300,7 +300,8 @@ fn records_of_a_missing_topic_are_refused_and_others_are_not_disturbed() {
 fn a_block_refused_for_one_of_its_records_is_cut_until_only_that_one_is_refused() {
     let mock = mock();
     mock.broker_down(-1).expect("down");
-    // With a linger librdkafka sends what it is given as one request, so that requests can be counted.
+    // With a linger librdkafka sends what it is given as one request, so that requests can be
+    // counted.
     let (lane, sink) = start(&mock, |config| {
         config.properties.insert("linger.ms".into(), "20".into());
     });
