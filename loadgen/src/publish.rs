@@ -166,7 +166,13 @@ fn judge(args: &PublishArgs, report: &mut Report, ran: &Ran) {
             .missed
             .push(format!("{sentence}, over --max-unacknowledged {max}"));
     }
-    if ran.books.counts.resent > 0 {
+    if counts.clients_unread > 0 {
+        report.remarks.push(format!(
+            "the server had not read all QoS 0 messages of {} clients when --drain was over",
+            grouped(counts.clients_unread)
+        ));
+    }
+    if counts.resent > 0 {
         report.remarks.push(format!(
             "{} messages were sent again after their connection had ended; the server may have \
              taken them twice (the ledger marks them)",
