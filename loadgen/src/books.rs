@@ -26,6 +26,8 @@ pub struct Counts {
     pub refused: u64,
     pub unacknowledged: u64,
     pub unsent: u64,
+    /// Clients of QoS 0 of whom the server had not read everything at the end.
+    pub clients_unread: u64,
     pub received: u64,
     pub pings_sent: u64,
     pub pings_answered: u64,
@@ -51,6 +53,7 @@ impl Counts {
         self.refused += other.refused;
         self.unacknowledged += other.unacknowledged;
         self.unsent += other.unsent;
+        self.clients_unread += other.clients_unread;
         self.received += other.received;
         self.pings_sent += other.pings_sent;
         self.pings_answered += other.pings_answered;

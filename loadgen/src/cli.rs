@@ -81,7 +81,10 @@ pub struct ClientArgs {
     #[arg(long, value_enum, value_name = "4|5", default_value = "4")]
     pub version: Version,
     /// Threads; clients are shared out among them.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(
+        long, value_name = "N", default_value_t = 1, value_parser = clap::
+        value_parser!(u32).range(1..=64)
+    )]
     pub threads: u32,
     /// Keep-alive that the clients ask for and keep to by PINGREQ; 0 is none.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
@@ -130,13 +133,19 @@ pub struct ConnectArgs {
     #[command(flatten)]
     pub clients: ClientArgs,
     /// Clients to connect.
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long, value_name = "N", default_value_t = 1_000, value_parser = clap::
+        value_parser!(u32).range(1..)
+    )]
     pub connections: u32,
     /// Connects per second; 0 is as fast as they are answered.
     #[arg(long, value_name = "R", default_value_t = 0.0, value_parser = amount)]
     pub rate: f64,
     /// Connects on their way at a time, per thread.
-    #[arg(long, value_name = "N", default_value_t = OPENING_MAX, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long, value_name = "N", default_value_t = OPENING_MAX, value_parser = clap::
+        value_parser!(u32).range(1..)
+    )]
     pub at_once: u32,
     /// How long to stay once all are connected or refused.
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = amount)]
@@ -160,7 +169,10 @@ pub struct PublishArgs {
     #[command(flatten)]
     pub clients: ClientArgs,
     /// Devices that publish.
-    #[arg(long = "clients", value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long = "clients", value_name = "N", default_value_t = 100, value_parser = clap::
+        value_parser!(u32).range(1..)
+    )]
     pub count: u32,
     /// Messages per second over all devices; 0 is a closed loop, as fast as answers come.
     #[arg(long, value_name = "R", default_value_t = 1_000.0, value_parser = amount)]
@@ -169,12 +181,15 @@ pub struct PublishArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = amount)]
     pub duration: f64,
     /// Quality of service.
-    #[arg(long, value_name = "0|1|2", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=2))]
+    #[arg(
+        long, value_name = "0|1|2", default_value_t = 1, value_parser = clap::
+        value_parser!(u8).range(0..=2)
+    )]
     pub qos: u8,
     /// Size of a payload; its first 16 bytes say which message it is.
     #[arg(long, value_name = "BYTES", default_value_t = 64, value_parser = payload_bytes)]
     pub payload: usize,
-    /// Topic of a device: {client} is its client id, {n} its number.
+    /// Topic of a device; a client id replaces `{client}`, and the device's number a braced `n`.
     #[arg(
         long,
         value_name = "TEMPLATE",
@@ -185,7 +200,10 @@ pub struct PublishArgs {
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..))]
     pub in_flight: Option<u16>,
     /// Messages that a device sends in one write.
-    #[arg(long, value_name = "C", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(
+        long, value_name = "C", default_value_t = 1, value_parser = clap::
+        value_parser!(u32).range(1..=1024)
+    )]
     pub coalesce: u32,
     /// Connects per second before the publishing; 0 is as fast as they are answered.
     #[arg(long, value_name = "R", default_value_t = 0.0, value_parser = amount)]
@@ -244,7 +262,10 @@ pub struct FloorArgs {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0", value_parser = resolve)]
     pub listen: SocketAddr,
     /// Threads, each with an epoll and a listener of its own.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(
+        long, value_name = "N", default_value_t = 1, value_parser = clap::
+        value_parser!(u32).range(1..=64)
+    )]
     pub threads: u32,
 }
 

@@ -121,6 +121,9 @@ impl Device {
             (Answer::Pingresp, State::Connected) => {
                 books.counts.pings_answered += 1;
                 self.awaits_pingresp = false;
+                if let Some(publisher) = &mut self.publisher {
+                    publisher.on_pingresp();
+                }
             }
             (_, _) => return Err(Close::OutOfTurn),
         }

@@ -205,7 +205,10 @@ impl Ran {
         if late_ms > LATE_MS_MAX {
             report.remarks.push(format!(
                 "loadgen itself was the bottleneck: 1 % of the messages were due {late_ms:.1} ms \
-                 or more before it came to send them. Latencies contain that."
+                 or more before it came to send them, and latencies contain that. Its busiest \
+                 thread had {:.0} % of a core: where that is little, others on this machine had \
+                 the rest.",
+                busiest_thread * 100.0
             ));
         }
         report.client = Some(ClientUse {

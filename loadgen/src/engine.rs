@@ -248,19 +248,20 @@ impl Engine {
     }
 
     fn start_draining(&mut self) {
-        let (Some(publish), Some(pacer)) = (&self.plan.publish, &self.pacer) else {
+        let Some(publish) = &self.plan.publish else {
             return;
         };
-        if pacer.timetable.is_closed_loop() {
-            for device in &mut self.devices {
-                device.publisher.as_mut().map(|publisher| publisher.stop());
-            }
-        }
         let until_ns = self.now_ns + secs_to_ns(publish.drain_secs);
         self.phase = Phase::Draining {
             until_ns,
             settled: 0,
         };
+        for slot in 0..self.devices.len() as u32 {
+            if let Some(publisher) = &mut self.devices[slot as usize].publisher {
+                publisher.on_last_due();
+            }
+            self.pump(slot);
+        }
     }
 
     /// Looks after everything that is not about one socket.
@@ -305,6 +306,7 @@ impl Engine {
             let Some(publisher) = &mut device.publisher else {
                 continue;
             };
+            self.books.counts.clients_unread += u64::from(publisher.is_unread());
             self.books.counts.unsent += u64::from(publisher.stop());
             self.books.counts.unacknowledged += u64::from(publisher.unacknowledged());
             self.books.note(Kind::Sent, device.number, publisher.sent());

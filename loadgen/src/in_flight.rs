@@ -37,12 +37,12 @@ impl InFlight {
         self.open_count
     }
 
-    /// Whether every packet id is taken, by messages or by holes between them.
-    pub fn is_full(&self) -> bool {
-        self.messages.len() as u32 == PACKET_IDS
+    /// Packet ids that neither a message nor a hole between messages takes.
+    pub fn ids_left(&self) -> u32 {
+        PACKET_IDS - self.messages.len() as u32
     }
 
-    /// Takes a message in and gives it a packet id. The caller has asked `is_full` before.
+    /// Takes a message in and gives it a packet id. The caller knows that there are `ids_left`.
     pub fn push(&mut self, message: Message) -> u16 {
         let index = (self.front_index + self.messages.len() as u32) % PACKET_IDS;
         self.messages.push_back(message);
@@ -118,15 +118,15 @@ mod tests {
         let mut window = InFlight::default();
         let slow = window.push(message(0));
         for sequence in 1..PACKET_IDS {
-            assert!(!window.is_full());
+            assert!(window.ids_left() > 0);
             let id = window.push(message(sequence));
             assert_ne!(id, slow);
             window.settle(id).expect("the id is in flight");
         }
-        assert!(window.is_full());
+        assert_eq!(window.ids_left(), 0);
         assert_eq!(window.count(), 1);
         assert_eq!(window.settle(slow).map(|m| m.sequence), Some(0));
-        assert!(!window.is_full());
+        assert_eq!(window.ids_left(), PACKET_IDS);
     }
 
     #[test]

@@ -32,10 +32,10 @@ pub fn run(args: &PublishArgs) -> Result<(), Failure> {
     let before = drive.look(args.clients.server_pid)?;
     drive.stage.start(drive.clock.now_ns() + START_DELAY_NS);
     let stage = std::sync::Arc::clone(&drive.stage);
-    drive.watch(|_, _| stage.all_finished());
+    let is_whole = drive.watch(|_, _| stage.all_finished());
     let after = drive.look(args.clients.server_pid)?;
     let ran = drive.finish(ledger.as_ref())?;
-    report(args, &ran, &before, &after)
+    report(args, &ran, is_whole, [&before, &after])
 }
 
 fn plan(args: &PublishArgs) -> Result<Plan, Failure> {
@@ -84,7 +84,8 @@ fn nobody_connected(args: &PublishArgs, ran: &Ran) -> Failure {
     )
 }
 
-fn report(args: &PublishArgs, ran: &Ran, before: &Look, after: &Look) -> Result<(), Failure> {
+fn report(args: &PublishArgs, ran: &Ran, is_whole: bool, looks: [&Look; 2]) -> Result<(), Failure> {
+    let [before, after] = looks;
     let (books, counts) = (&ran.books, &ran.books.counts);
     let mut report = Report::new("publish", &args.clients.run, counts);
     report.elapsed_secs = before.secs_until(after) - START_DELAY_NS as f64 / NANOS_PER_SEC as f64;
@@ -113,6 +114,11 @@ fn report(args: &PublishArgs, ran: &Ran, before: &Look, after: &Look) -> Result<
         .server_until(after)
         .map(|used| used.per_message(counts.sent));
     ran.judge_client(before, after, counts.sent, &mut report);
+    if !is_whole {
+        report
+            .remarks
+            .push("the run was interrupted: these are figures of its part".to_owned());
+    }
     judge(args, &mut report, ran);
 
     let loop_name = if args.rate == 0.0 {
@@ -166,7 +172,13 @@ fn judge(args: &PublishArgs, report: &mut Report, ran: &Ran) {
             .missed
             .push(format!("{sentence}, over --max-unacknowledged {max}"));
     }
-    if ran.books.counts.resent > 0 {
+    if counts.clients_unread > 0 {
+        report.remarks.push(format!(
+            "the server had not read all QoS 0 messages of {} clients when --drain was over",
+            grouped(counts.clients_unread)
+        ));
+    }
+    if counts.resent > 0 {
         report.remarks.push(format!(
             "{} messages were sent again after their connection had ended; the server may have \
              taken them twice (the ledger marks them)",

@@ -3,7 +3,7 @@
 
 use crate::books::Books;
 use crate::close::Close;
-use crate::codec::encode::{PublishHead, acknowledge};
+use crate::codec::encode::{PINGREQ, PublishHead, acknowledge};
 use crate::codec::packet;
 use crate::in_flight::{Awaits, InFlight, Message};
 use crate::ledger::Kind;
@@ -14,6 +14,11 @@ use std::collections::VecDeque;
 
 /// One pump writes about this much at most, so that one device cannot hold up the others.
 const PUMP_BYTES_MAX: usize = 48 << 10;
+/// At QoS 0 nothing says that the server has read a message but the answer to a later PINGREQ. A
+/// closed loop asks this often and lets this many answers be open; without it megabytes in socket
+/// buffers would pass for messages served.
+const MARK_BYTES: usize = 64 << 10;
+const MARKS_OPEN_MAX: u32 = 2;
 /// Reasons from here on are refusals (MQTT 5, 2.4).
 const REASON_REFUSAL: u8 = 0x80;
 
@@ -29,6 +34,17 @@ pub struct Publisher {
     window_max: u32,
     unit: u32,
     resend: VecDeque<(u32, u64)>,
+    unmarked_bytes: usize,
+    marks_open: u32,
+    end: End,
+}
+
+/// How far the last mark of QoS 0 has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    NotYet,
+    ToMark,
+    Marked,
 }
 
 /// Whether another pump would find something to send.
@@ -59,6 +75,13 @@ impl Publisher {
             window_max: u32::from(publish.in_flight_max),
             unit: publish.coalesce,
             resend: VecDeque::new(),
+            unmarked_bytes: 0,
+            marks_open: 0,
+            end: if publish.qos == 0 {
+                End::NotYet
+            } else {
+                End::Marked
+            },
         })
     }
 
@@ -74,6 +97,16 @@ impl Publisher {
         self.due = self.due.saturating_add(messages);
     }
 
+    /// Nothing more becomes due: once everything has left, one last mark asks whether it was read.
+    pub fn on_last_due(&mut self) {
+        if self.due == u32::MAX {
+            self.due = self.stamp.sequence;
+        }
+        if self.end == End::NotYet {
+            self.end = End::ToMark;
+        }
+    }
+
     /// Sends nothing new from now on; returns how many messages were due and never left.
     pub fn stop(&mut self) -> u32 {
         let unsent = if self.due == u32::MAX {
@@ -86,7 +119,12 @@ impl Publisher {
     }
 
     pub fn is_settled(&self) -> bool {
-        self.due == self.stamp.sequence && self.unacknowledged() == 0
+        self.due == self.stamp.sequence && self.unacknowledged() == 0 && !self.is_unread()
+    }
+
+    /// Whether the server has not said that it read everything that left at QoS 0.
+    pub fn is_unread(&self) -> bool {
+        self.qos == 0 && (self.marks_open > 0 || self.end != End::Marked)
     }
 
     pub fn unacknowledged(&self) -> u32 {
@@ -107,7 +145,7 @@ impl Publisher {
         out: &mut Vec<u8>,
     ) -> Pumped {
         let bytes_max = out.len() + PUMP_BYTES_MAX;
-        while self.window.count() < self.window_max && !self.window.is_full() {
+        while self.window.count() < self.window_max && self.window.ids_left() > 0 {
             let Some((sequence, intended_ns)) = self.resend.pop_front() else {
                 break;
             };
@@ -130,7 +168,10 @@ impl Publisher {
         if written > 0 {
             books.sent(now_ns, u64::from(written));
         }
-        let endless = self.qos == 0 && table.is_closed_loop() && self.due > self.stamp.sequence;
+        if self.qos == 0 {
+            self.mark(table.is_closed_loop(), written, books, out);
+        }
+        let endless = self.qos == 0 && self.allowed(table.is_closed_loop()) > 0;
         if written < allowed || endless {
             Pumped::More
         } else {
@@ -138,16 +179,38 @@ impl Publisher {
         }
     }
 
+    /// Asks whether the server has read so far, where it is time to.
+    fn mark(&mut self, closed_loop: bool, written: u32, books: &mut Books, out: &mut Vec<u8>) {
+        self.unmarked_bytes += written as usize * (self.head.head_bytes() + self.payload_bytes);
+        let is_last = self.end == End::ToMark && self.due == self.stamp.sequence;
+        if is_last || closed_loop && self.unmarked_bytes >= MARK_BYTES {
+            self.unmarked_bytes = 0;
+            self.marks_open += 1;
+            books.counts.pings_sent += 1;
+            out.extend_from_slice(&PINGREQ);
+        }
+        if is_last {
+            self.end = End::Marked;
+        }
+    }
+
+    /// Everything before some PINGREQ has been read.
+    pub fn on_pingresp(&mut self) {
+        self.marks_open = self.marks_open.saturating_sub(1);
+    }
+
     /// How many new messages may leave in this pump.
     fn allowed(&self, closed_loop: bool) -> u32 {
         let due = self.due - self.stamp.sequence;
         if self.qos == 0 {
-            return if closed_loop { due.min(self.unit) } else { due };
+            return match closed_loop {
+                true if self.marks_open >= MARKS_OPEN_MAX => 0,
+                true => due.min(self.unit),
+                false => due,
+            };
         }
-        let ids = if self.window.is_full() { 0 } else { u32::MAX };
-        let room = (self.window_max - self.window.count().min(self.window_max))
-            .min(ids)
-            .min(due);
+        let window = self.window_max.saturating_sub(self.window.count());
+        let room = window.min(self.window.ids_left()).min(due);
         // In a closed loop nothing goes until a whole write of it may.
         if closed_loop {
             room / self.unit * self.unit
@@ -228,6 +291,11 @@ impl Publisher {
         }
         again.append(&mut self.resend);
         self.resend = again;
+        // The answers went with the connection, and so did what they would have told.
+        (self.marks_open, self.unmarked_bytes) = (0, 0);
+        if self.qos == 0 && self.end == End::Marked {
+            self.end = End::ToMark;
+        }
     }
 }
 

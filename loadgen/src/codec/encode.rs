@@ -71,6 +71,11 @@ impl PublishHead {
         }
     }
 
+    /// Bytes of a PUBLISH without its payload.
+    pub fn head_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Appends everything of a PUBLISH but its payload; the packet id is left out at QoS 0.
     pub fn write(&self, out: &mut Vec<u8>, packet_id: Option<u16>, duplicate: bool) {
         let start = out.len();

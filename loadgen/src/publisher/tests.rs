@@ -188,3 +188,38 @@ fn a_closed_loop_waits_until_a_whole_write_fits() {
     ack(&mut device, packet::PUBACK, 2, 0, &mut books);
     assert_eq!(pump(&mut device, &closed_loop(), &mut books).len(), 2);
 }
+
+#[test]
+fn quality_0_in_a_closed_loop_goes_no_further_than_the_server_has_read() {
+    let (mut device, mut books) = (publisher(0, u16::MAX, 100), Books::new(None, 0));
+    let mut out = Vec::new();
+    device.owe(u32::MAX);
+    while device.pump(10, &closed_loop(), &mut books, &mut out) == Pumped::More {}
+    let (sent, pings) = (books.counts.sent, books.counts.pings_sent);
+    assert_eq!(pings, u64::from(MARKS_OPEN_MAX));
+    assert!(out.len() >= 2 * MARK_BYTES && out.len() < 3 * MARK_BYTES);
+    device.on_pingresp();
+    while device.pump(10, &closed_loop(), &mut books, &mut out) == Pumped::More {}
+    assert!(books.counts.sent > sent);
+    assert_eq!(books.counts.pings_sent, pings + 1);
+}
+
+#[test]
+fn quality_0_is_settled_when_the_server_has_read_the_last_message() {
+    let (mut device, mut books) = (publisher(0, u16::MAX, 1), Books::new(None, 0));
+    let (table, mut out) = (Timetable::new(0, 10.0, 1, 1, 1.0), Vec::new());
+    device.owe(3);
+    device.pump(10, &table, &mut books, &mut out);
+    device.on_last_due();
+    assert!(!device.is_settled());
+    device.pump(10, &table, &mut books, &mut out);
+    assert!(out.ends_with(&PINGREQ) && !device.is_settled());
+    device.on_close(&mut books);
+    device.pump(10, &table, &mut books, &mut out);
+    assert_eq!(
+        books.counts.pings_sent, 2,
+        "a lost answer is asked for again"
+    );
+    device.on_pingresp();
+    assert!(device.is_settled());
+}
