@@ -19,7 +19,10 @@ pub const TICK: Duration = Duration::from_millis(100);
 /// Ticks in a second.
 pub const TICKS_PER_SEC: u32 = 10;
 /// Longest time the plane may keep a shard from its runtime's reactor while busy.
-pub const REACTOR_VISIT: Duration = Duration::from_millis(1);
+///
+/// Nothing waits there but the tick: one visit a millisecond cost 4 us per message at 10,000
+/// messages per second.
+pub const REACTOR_VISIT: Duration = Duration::from_millis(10);
 
 /// Completions a busy shard waits for at most in one go.
 pub const WAIT_COMPLETIONS: usize = 32;
@@ -33,7 +36,7 @@ pub const WAIT_BUSY_COMPLETIONS: usize = 4;
 /// How long it waits when nothing comes, in microseconds.
 pub const WAIT_MICROS_MAX: u32 = 200;
 /// Waits in vain before a shard parks.
-pub const EMPTY_WAITS_MAX: u32 = 2;
+pub const EMPTY_WAITS_MAX: u32 = 1;
 
 /// Answers a client may leave unread before its socket is no longer read.
 pub const OUT_QUEUE_BYTES_MAX: usize = 16 << 10;

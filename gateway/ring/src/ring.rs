@@ -148,11 +148,18 @@ impl<H: Send + 'static> Ring<H> {
         self.slots.live(conn).is_some()
     }
 
-    /// Something to submit, to take, or to let the kernel run. After an `enter` that brought no
-    /// event it can still be true (the kernel's flag may stay set with nothing behind it): enter
-    /// once for it, do not loop on it.
+    /// Something to submit, to take, or to let the kernel run; see [`Self::has_completions`].
     pub fn has_work(&self) -> bool {
-        !self.ready.is_empty() || self.handled < self.harvested.len() || self.queue.has_work()
+        self.has_completions() || self.has_submissions()
+    }
+
+    /// Something to take or to let the kernel run. After an `enter` that brought no event it can
+    /// still be true (the kernel's flag may stay set with nothing behind it): enter once for it, do
+    /// not loop on it.
+    pub fn has_completions(&self) -> bool {
+        !self.ready.is_empty()
+            || self.handled < self.harvested.len()
+            || self.queue.has_completions()
     }
 
     /// Whether something was asked for that the kernel has not been told of yet.
