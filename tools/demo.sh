@@ -8,6 +8,7 @@ clients=${DEMO_CLIENTS:-10000} rate=${DEMO_RATE:-10000} secs=${DEMO_SECS:-15}
 tributary=target/release/tributary
 loadgen=target/release/tributary-loadgen
 folder=$(mktemp -d)
+: > "$folder/gateway.out"
 gateway='' verify=''
 
 clean_up() {
