@@ -11,7 +11,7 @@ demo: ## build, let 10,000 devices publish to an embedded Kafka for 15 seconds, 
 	@tools/setup.sh demo
 	@tools/demo.sh
 
-test: ## install what the tests need, then run everything: lints, tests, fuzzing, stock clients, a real Kafka
+test: ## install what the tests need, then run everything; ends with a table
 	@tools/setup.sh test
 	@tools/test.sh
 

@@ -1,4 +1,4 @@
-# Where tools and clients are kept that the tests fetch from registries: read by the other scripts here.
+# Where what the tests fetch from registries is kept: read by the other scripts here.
 # shellcheck shell=bash disable=SC2034
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/tributary
 stock_python=$cache/stock-python

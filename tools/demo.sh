@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The demonstration: devices publish through the gateway into an embedded Kafka, and a reader of that Kafka
-# says whether everything acknowledged is there. Everything it starts ends with it.
+# The demonstration: devices publish through the gateway into an embedded Kafka, and a reader of
+# that Kafka says whether everything acknowledged is there. Everything it starts ends with it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -8,6 +8,7 @@ clients=${DEMO_CLIENTS:-10000} rate=${DEMO_RATE:-10000} secs=${DEMO_SECS:-15}
 tributary=target/release/tributary
 loadgen=target/release/tributary-loadgen
 folder=$(mktemp -d)
+: > "$folder/gateway.out"
 gateway='' verify=''
 
 clean_up() {
@@ -28,7 +29,9 @@ wait_for() {
     sleep 0.1
   done
 }
-address() { awk -v what="$1" '$1 == "listening" && $2 == what { print $3; exit }' "$folder/gateway.out"; }
+address() {
+  awk -v what="$1" '$1 == "listening" && $2 == what { print $3; exit }' "$folder/gateway.out"
+}
 gateway_is_up() {
   grep -qx ready "$folder/gateway.out" && return
   kill -0 "$gateway" 2> /dev/null || { cat "$folder/gateway.err" >&2; exit 1; }
@@ -89,5 +92,7 @@ demo: everything that was acknowledged is in Kafka. By hand, in three terminals:
     kcat -C -b HOST:PORT -t mqtt -f '%k %h %s\\n'              # HOST:PORT from \`listening kafka\`
     mosquitto_pub -p 1883 -i device1 -q 1 -t dev/device1/telemetry -m hello
 
-    (sudo apt-get install kcat mosquitto-clients; \`$tributary --kafka HOST:PORT\` for a Kafka of yours)
+sudo apt-get install kcat mosquitto-clients brings the two; for a Kafka of your own:
+
+    $tributary --kafka HOST:PORT
 TEXT

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the demo or the tests need and this Debian or Ubuntu lacks; says what, asks nothing.
 #
-#     tools/setup.sh demo     a C toolchain, for librdkafka and jemalloc; Rust is expected to be there
-#     tools/setup.sh test     also Java and Maven (a real Kafka), stock MQTT clients, kcat, Node, Python
+#     tools/setup.sh demo     a C toolchain, for librdkafka and jemalloc; Rust is there
+#     tools/setup.sh test     also Java and Maven for a real Kafka, stock MQTT clients, kcat
 #
 # What Debian has not comes by the clients of the registries concerned into a cache of our own.
 set -euo pipefail
@@ -18,7 +18,7 @@ missing=()
 want() { has "$2" || missing+=("$1"); }
 
 want_demo() {
-  has cargo || die "Rust is missing: install it from https://rustup.rs (1.88 or later), then run this again"
+  has cargo || die "Rust is missing: install 1.88 or later (https://rustup.rs), then try again"
   want build-essential cc
   want build-essential c++
   want build-essential make
@@ -36,7 +36,6 @@ want_test() {
   has python3 && python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
   want nodejs node
   want npm npm
-  want valgrind valgrind
   want util-linux flock
 }
 

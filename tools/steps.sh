@@ -3,7 +3,7 @@
 logs=target/test-logs
 rm -rf "$logs" && mkdir -p "$logs" || exit 1
 names=()
-declare -A pids began took codes
+declare -A pids codes
 began_at=$SECONDS
 
 progress() { printf '%4d s  %s\n' $((SECONDS - began_at)) "$*"; }
@@ -13,10 +13,21 @@ begin() {
   local name=$1
   shift
   names+=("$name")
-  began[$name]=$SECONDS
   progress "begin $name"
-  "$@" > "$logs/$name.log" 2>&1 < /dev/null &
+  # A process group of its own, so that its end takes along what it started.
+  set -m
+  timed "$name" "$@" > "$logs/$name.log" 2>&1 < /dev/null &
   pids[$name]=$!
+  set +m
+}
+
+timed() { # timed NAME COMMAND...: runs it and leaves the seconds it took in a file
+  local name=$1 began=$SECONDS code
+  shift
+  "$@"
+  code=$?
+  echo $((SECONDS - began)) > "$logs/$name.secs"
+  return $code
 }
 
 # finish NAME...: waits for steps and says how they went.
@@ -25,7 +36,6 @@ finish() {
   for name in "$@"; do
     wait "${pids[$name]}"
     codes[$name]=$?
-    took[$name]=$((SECONDS - began[$name]))
     unset "pids[$name]"
     if [ "${codes[$name]}" -eq 0 ]; then
       progress "ok    $name"
@@ -42,10 +52,15 @@ step() {
   finish "$1"
 }
 
-# What a log says about tests of its own: cargo's result lines and the PASS and FAIL lines of scripts.
+# What a log says about its own tests: cargo's result lines, and the PASS and FAIL lines of scripts.
 count() { # count NAME -> "passed failed"
   awk -v code="${codes[$1]}" '
-    /^test result:/ { for (i = 1; i <= NF; i++) { if ($i ~ /^passed/) p += $(i-1); if ($i ~ /^failed/) f += $(i-1) } }
+    /^test result:/ {
+      for (i = 2; i <= NF; i++) {
+        if ($i ~ /^passed/) p += $(i-1)
+        if ($i ~ /^failed/) f += $(i-1)
+      }
+    }
     /^PASS / { p++ }
     /^FAIL / { f++ }
     END {
@@ -61,7 +76,7 @@ summary() {
   printf '\n%-16s %8s %8s %8s\n' step passed failed seconds
   for name in "${names[@]}"; do
     read -r passed failed < <(count "$name")
-    printf '%-16s %8d %8d %8d\n' "$name" "$passed" "$failed" "${took[$name]}"
+    printf '%-16s %8d %8d %8d\n' "$name" "$passed" "$failed" "$(cat "$logs/$name.secs")"
     all_passed=$((all_passed + passed)) all_failed=$((all_failed + failed))
   done
   grep -h '^advisories: not checked' "$logs/deny.log"
@@ -72,5 +87,5 @@ summary() {
 # end_steps: ends what still runs when the whole is interrupted.
 end_steps() {
   local pid
-  for pid in "${pids[@]}"; do kill "$pid" 2> /dev/null; done
+  for pid in "${pids[@]}"; do kill -- "-$pid" 2> /dev/null; done
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs every check of the project and counts; `make test` calls it after tools/setup.sh.
 #
-# A step's output goes to target/test-logs/STEP.log, its tail to the terminal when it fails. Steps that
-# neither fight for the cores nor for ports run side by side.
+# A step's output goes to target/test-logs/STEP.log, its tail to the terminal when it fails. Steps
+# that neither fight for the cores nor for ports run side by side.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tools/cache.sh
@@ -11,6 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CARGO_TERM_COLOR=never RUST_BACKTRACE=0
 release=(--release --locked)
 gateway=$PWD/target/release/tributary
+kafka_node=gateway/tests/kafka/kafka-node.sh
 
 fuzz() { gateway/proto/fuzz/run.sh 10; }
 rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc "${release[@]}" --workspace --no-deps; }
@@ -19,13 +20,16 @@ rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc "${release[@]}" --workspace --n
 tests_debug() { cargo test --locked --no-fail-fast -p tributary-proto -p tributary-ring; }
 tests_release() {
   local target targets=()
+  shopt -s nullglob
   for target in gateway/tests/*.rs gateway/tests/*/main.rs; do
     target=${target%/main.rs}
     target=$(basename "${target%.rs}")
     [ "$target" = hazards ] || targets+=(--test "$target")
   done
-  cargo test "${release[@]}" --no-fail-fast -p tributary --lib --bins "${targets[@]}" &&
-    cargo test "${release[@]}" --no-fail-fast -p tributary-loadgen
+  local failed=0
+  cargo test "${release[@]}" --no-fail-fast -p tributary --lib --bins "${targets[@]}" || failed=1
+  cargo test "${release[@]}" --no-fail-fast -p tributary-loadgen || failed=1
+  return $failed
 }
 tests_hazards() { cargo test "${release[@]}" --no-fail-fast -p tributary --test hazards; }
 
@@ -36,7 +40,7 @@ deny() {
     return 1
   fi
   "$deny" --locked check licenses bans sources || return 1
-  if "$deny" --locked fetch db > target/test-logs/advisory-db.log 2>&1; then
+  if timeout 60 "$deny" --locked fetch db > target/test-logs/advisory-db.log 2>&1; then
     "$deny" --locked check --disable-fetch advisories
   else
     echo "advisories: not checked, their database cannot be reached from here"
@@ -47,14 +51,14 @@ stock() { # stock kafka|embedded
   local where=(--embedded) code
   if [ "$1" = kafka ]; then
     export KAFKA_NODE_DIR=$PWD/target/tmp/stock-kafka KAFKA_PORT=19292
-    gateway/tests/kafka/kafka-node.sh clean
-    gateway/tests/kafka/kafka-node.sh start && gateway/tests/kafka/kafka-node.sh create mqtt 12 || return 1
+    "$kafka_node" clean
+    "$kafka_node" start && "$kafka_node" create mqtt 12 || return 1
     where=(--kafka 127.0.0.1:$KAFKA_PORT)
   fi
-  STOCK_NODE=$stock_node "$stock_python/bin/python" gateway/tests/stock/run.py --gateway "$gateway" \
-    "${where[@]}" --jars "$(gateway/tests/kafka/kafka-node.sh jars)" --logs target/test-logs
+  STOCK_NODE=$stock_node "$stock_python/bin/python" gateway/tests/stock/run.py \
+    --gateway "$gateway" "${where[@]}" --jars "$("$kafka_node" jars)" --logs target/test-logs
   code=$?
-  [ "$1" = kafka ] && gateway/tests/kafka/kafka-node.sh clean
+  [ "$1" = kafka ] && "$kafka_node" clean
   return $code
 }
 
@@ -62,10 +66,11 @@ stock() { # stock kafka|embedded
 end_stray_kafkas() {
   local folder
   for folder in target/tmp/kafka-*/ target/tmp/stock-kafka/; do
-    [ -d "$folder" ] && KAFKA_NODE_DIR=$folder gateway/tests/kafka/kafka-node.sh clean
+    [ -d "$folder" ] && KAFKA_NODE_DIR=$folder "$kafka_node" clean
   done
 }
-trap 'end_stray_kafkas; end_steps' EXIT
+trap 'end_steps; end_stray_kafkas' EXIT
+trap 'exit 130' INT TERM
 
 for what in kafka python node deny; do begin "fetch-$what" tools/fetch.sh $what; done
 step fmt            cargo fmt --all --check

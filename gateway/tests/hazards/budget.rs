@@ -31,6 +31,10 @@ fn an_idle_client_costs_no_more_than_its_budget() {
     let many = bytes_at(MANY, &mut clients);
     let each = (many - few) / (MANY - FEW) as f64;
     assert!(
+        each > 0.0,
+        "the allocator's live bytes do not count the clients: {few}, {many}"
+    );
+    assert!(
         each <= IDLE_CLIENT_BYTES_MAX,
         "an idle client costs {each:.1} bytes"
     );

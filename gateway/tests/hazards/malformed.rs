@@ -99,7 +99,10 @@ fn every_prefix_of_every_packet_may_be_the_last_thing_a_client_says() {
             bystander.goes_on();
         }
     }
-    assert!(ended > 300, "the packets have prefixes, and these are only {ended}");
+    assert!(
+        ended > 300,
+        "the packets have prefixes, and these are only {ended}"
+    );
     let metrics = gateway.wait_until("an end counted for each cut connection", |metrics| {
         metrics.sum("tributary_disconnects_total") == before + f64::from(ended)
     });

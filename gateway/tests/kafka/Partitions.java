@@ -1,4 +1,5 @@
-// Prints for each key on standard input (one per line, in hexadecimal) the partition that Kafka's Java producer picks.
+// Prints for each key on standard input (one per line, in hexadecimal) the partition that Kafka's
+// Java producer picks.
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -10,7 +11,8 @@ public final class Partitions {
         int partitions = Integer.parseInt(arguments[0]);
         var keys = new BufferedReader(new InputStreamReader(System.in));
         for (String key = keys.readLine(); key != null; key = keys.readLine()) {
-            System.out.println(BuiltInPartitioner.partitionForKey(HexFormat.of().parseHex(key), partitions));
+            byte[] bytes = HexFormat.of().parseHex(key);
+            System.out.println(BuiltInPartitioner.partitionForKey(bytes, partitions));
         }
     }
 }

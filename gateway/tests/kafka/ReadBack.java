@@ -1,5 +1,5 @@
-// Prints every record of a topic as Kafka's Java consumer reads it: partition, offset, then key, value and the
-// header mqtt.topic in hexadecimal behind an x, or - for none.
+// Prints every record of a topic as Kafka's Java consumer reads it: partition, offset, then key,
+// value and the header mqtt.topic in hexadecimal behind an x, or - for none.
 import java.time.Duration;
 import java.util.HexFormat;
 import java.util.Map;
@@ -10,7 +10,8 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 public final class ReadBack {
     public static void main(String[] arguments) {
-        Map<String, Object> settings = Map.of("bootstrap.servers", arguments[0], "enable.auto.commit", "false");
+        Map<String, Object> settings =
+            Map.of("bootstrap.servers", arguments[0], "enable.auto.commit", "false");
         var bytes = new ByteArrayDeserializer();
         try (var consumer = new KafkaConsumer<byte[], byte[]>(settings, bytes, bytes)) {
             var partitions = consumer.partitionsFor(arguments[1]).stream()
@@ -26,8 +27,9 @@ public final class ReadBack {
 
     private static void print(ConsumerRecord<byte[], byte[]> record) {
         var topic = record.headers().lastHeader("mqtt.topic");
-        System.out.println(record.partition() + " " + record.offset() + " " + hex(record.key()) + " "
-            + hex(record.value()) + " " + hex(topic == null ? null : topic.value()));
+        String place = record.partition() + " " + record.offset();
+        String fields = hex(record.key()) + " " + hex(record.value());
+        System.out.println(place + " " + fields + " " + hex(topic == null ? null : topic.value()));
     }
 
     private static String hex(byte[] bytes) {

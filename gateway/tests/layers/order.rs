@@ -51,10 +51,11 @@ pub(crate) fn wrong_uses(root_file: &Source, files: &[&Source]) -> Vec<String> {
             ));
         }
     }
-    if !wrong.is_empty() {
-        wrong.push(advice(&listed, &uses));
+    if wrong.is_empty() {
+        wrong
+    } else {
+        vec![wrong.join("\n"), advice(&listed, &uses)]
     }
-    wrong
 }
 
 /// The modules that a root file declares, in its order.
@@ -118,12 +119,31 @@ fn advice(listed: &[&str], uses: &BTreeMap<&str, BTreeSet<&str>>) -> String {
             !ordered.contains(module) && used.all(|other| ordered.contains(other))
         });
         let Some(module) = ready else {
-            let circle: Vec<_> = listed.iter().filter(|m| !ordered.contains(m)).collect();
-            return format!("    these lean on each other in a circle: {circle:?}");
+            let stuck = listed.iter().find(|module| !ordered.contains(module));
+            return format!(
+                "    a circle: {}",
+                circle(stuck.expect("one is left"), &ordered, uses)
+            );
         };
         ordered.push(module);
     }
     format!("    an order that holds: {}", ordered.join(", "))
+}
+
+/// Follows uses among the modules that no order can place until one comes up again.
+fn circle(stuck: &str, ordered: &[&str], uses: &BTreeMap<&str, BTreeSet<&str>>) -> String {
+    let mut path = vec![stuck];
+    loop {
+        let last = path[path.len() - 1];
+        let mut next = uses[last].iter().filter(|other| !ordered.contains(other));
+        let next = next
+            .next()
+            .expect("a module that cannot be placed uses another such");
+        if let Some(begin) = path.iter().position(|module| module == next) {
+            return format!("{} -> {next}", path[begin..].join(" -> "));
+        }
+        path.push(next);
+    }
 }
 
 #[test]

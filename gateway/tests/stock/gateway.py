@@ -23,8 +23,9 @@ class Gateway:
             stderr=log,
             text=True,
         )
-        # A gateway that never gets ready is ended, and the loop below then sees the end of its output.
+        # A gateway that never gets ready is ended, and the loop below sees the end of its output.
         watchdog = threading.Timer(START_SECS, self.process.kill)
+        watchdog.daemon = True
         watchdog.start()
         for line in self.process.stdout:
             match line.split():

@@ -1,6 +1,8 @@
 // Publishes with MQTT.js, the stock JavaScript client; prints how many messages it published.
 //
-//     node mqttjs.mjs HOST PORT VERSION QOS CLIENT_ID < MESSAGES     (lines of JSON: [topic, payload in base64])
+//     node mqttjs.mjs HOST PORT VERSION QOS CLIENT_ID < MESSAGES
+//
+// MESSAGES has one JSON array on each line: topic, payload in base64.
 import { createInterface } from 'node:readline';
 import mqtt from 'mqtt';
 

@@ -1,4 +1,4 @@
-"""Reads Kafka with consumers that are not ours, and asks Kafka's own code for the right partitions."""
+"""Reads Kafka with consumers that are not ours, and asks Kafka's code for the right partitions."""
 
 import pathlib
 import subprocess

@@ -2,8 +2,9 @@
 
     run.py --gateway BINARY (--embedded | --kafka HOST:PORT) --jars FOLDER --logs FOLDER
 
-Compared for each client: values byte for byte, count, order, key, header mqtt.topic, and the partition,
-which must be the one that Kafka's own Java code chooses. One PASS or FAIL line for each client, version and QoS.
+Compared for each client: values byte for byte, count, order, key, header mqtt.topic, and the
+partition, which must be the one that Kafka's own Java code chooses. One PASS or FAIL line for each
+client, version and QoS.
 """
 
 import argparse

@@ -18,15 +18,19 @@ struct Sample {
 
 impl Metrics {
     /// The sum over all label sets; panics when the gateway exports no such metric, since a missing
-    /// name would else read as a comfortable zero.
+    /// name would else read as a comfortable zero. A declared metric may be without samples yet.
     pub(crate) fn sum(&self, name: &str) -> f64 {
+        let family = name.trim_end_matches("_total");
+        let declared = [name, family]
+            .iter()
+            .any(|n| self.text.contains(&format!("# TYPE {n} ")));
         let mut found = self
             .samples
             .iter()
             .filter(|sample| sample.name == name)
             .peekable();
         assert!(
-            found.peek().is_some(),
+            declared || found.peek().is_some(),
             "no metric {name} in:\n{}",
             self.text
         );
