@@ -60,6 +60,7 @@ fn run(case: &str, count: u64) {
         Version::V5
     };
     let bytes = publish(version, case.contains("with"));
+    let (is_publish, is_puback) = (case.starts_with("publish"), case == PUBACK);
     let mut out = Vec::with_capacity(64);
     for _ in 0..count {
         let Ok(Front::Frame {
@@ -68,10 +69,14 @@ fn run(case: &str, count: u64) {
         else {
             unreachable!("what encode wrote is a whole frame");
         };
-        if case.starts_with("publish") {
+        if is_publish {
             let packet = decode::packet(black_box(version), first_byte, body);
-            assert!(matches!(black_box(packet), Ok(Packet::Publish(_))));
-        } else if case == PUBACK {
+            let Ok(Packet::Publish(publish)) = &packet else {
+                unreachable!("what encode wrote is a PUBLISH");
+            };
+            // By reference: a copy of the packet would be counted as part of the answer.
+            black_box(publish);
+        } else if is_puback {
             out.clear();
             encode::puback(
                 &mut out,
