@@ -68,7 +68,10 @@ pub fn run(args: &RunArgs) -> Result<(), Refusal> {
 /// # Errors
 /// All of them, a line each.
 pub fn check(args: &CheckArgs) -> Result<(), Refusal> {
-    let args = RunArgs { config: Some(args.config.clone()), ..RunArgs::default() };
+    let args = RunArgs {
+        config: Some(args.config.clone()),
+        ..RunArgs::default()
+    };
     let settings = config::load(&args, std::env::vars(), lanes::check_routes)
         .map_err(|faults| faults.to_string())?;
     println!("{}", settings.summary());
@@ -97,7 +100,15 @@ impl Gateway {
         let happenings = channel();
         // Caught from here on, so that a signal during start-up still ends in an orderly way.
         signals::watch(happenings.0.clone())?;
-        start_shards(settings, &layout, listeners, &mailboxes, &lanes, &books, &happenings.0)?;
+        start_shards(
+            settings,
+            &layout,
+            listeners,
+            &mailboxes,
+            &lanes,
+            &books,
+            &happenings.0,
+        )?;
         let readiness = Arc::new(Readiness::new());
         let (control, control_address) = control::serve(
             settings.control.address,
@@ -117,7 +128,15 @@ impl Gateway {
             connections_max = layout.connections_max,
             "serving"
         );
-        Ok(Self { mailboxes, lanes, readiness, control, control_address, mqtt_addresses, happenings })
+        Ok(Self {
+            mailboxes,
+            lanes,
+            readiness,
+            control,
+            control_address,
+            mqtt_addresses,
+            happenings,
+        })
     }
 
     /// Says on stdout where everything is; others parse these lines.
@@ -133,7 +152,9 @@ impl Gateway {
         self.readiness.on_listening();
         let mut stdout = std::io::stdout();
         // Nobody may be reading; the gateway serves all the same.
-        let _ = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
+        let _ = stdout
+            .write_all(lines.as_bytes())
+            .and_then(|()| stdout.flush());
     }
 
     /// Waits for the end, and brings it about in order.
@@ -162,9 +183,14 @@ impl Gateway {
             Err(RecvTimeoutError::Timeout) => tracing::error!("a shard did not end; leaving it"),
             Ok(Happening::AskedToEnd) | Err(RecvTimeoutError::Disconnected) => {}
         }
-        let left = self.lanes.drain(deadline.max(Instant::now() + Duration::from_secs(1)));
+        let left = self
+            .lanes
+            .drain(deadline.max(Instant::now() + Duration::from_secs(1)));
         if left > 0 {
-            tracing::warn!(records = left, "Kafka has not acknowledged these; nor were the clients");
+            tracing::warn!(
+                records = left,
+                "Kafka has not acknowledged these; nor were the clients"
+            );
         }
         tracing::info!("drained");
         Ok(())
@@ -183,8 +209,15 @@ fn listen(
         let address = configured.address;
         let listeners = tributary_ring::listeners(address, rings, LISTEN_BACKLOG)
             .map_err(|error| cannot_listen(&configured.name, address, &error))?;
-        addresses.push(listeners[0].local_addr().map_err(|error| sentence("listen", &error))?);
-        per_ring.iter_mut().zip(listeners).for_each(|(ring, listener)| ring.push(listener));
+        addresses.push(
+            listeners[0]
+                .local_addr()
+                .map_err(|error| sentence("listen", &error))?,
+        );
+        per_ring
+            .iter_mut()
+            .zip(listeners)
+            .for_each(|(ring, listener)| ring.push(listener));
     }
     Ok((per_ring, addresses))
 }
@@ -206,7 +239,9 @@ fn cannot_listen(name: &str, address: SocketAddr, error: &std::io::Error) -> Ref
 fn mailboxes(shards: usize) -> Result<Mailboxes, Refusal> {
     let boxes: Result<Arc<[Mailbox]>, _> =
         (0..shards).map(|_| Wake::new().map(Mailbox::new)).collect();
-    boxes.map(Mailboxes).map_err(|error| sentence("eventfd", &error))
+    boxes
+        .map(Mailboxes)
+        .map_err(|error| sentence("eventfd", &error))
 }
 
 fn books(shards: usize) -> Arc<[ShardBooks]> {

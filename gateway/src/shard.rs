@@ -159,9 +159,15 @@ impl Shard {
         let mut planes = Vec::new();
         for _ in &plan.listeners {
             let ring = Ring::open(&plan.ring, plan.mailboxes.0[index].wake())?;
-            planes.push(Plane { owners: Owners::new(plan.ring.table_slots), ring });
+            planes.push(Plane {
+                owners: Owners::new(plan.ring.table_slots),
+                ring,
+            });
         }
-        plan.meeting.bring(index, planes.iter().map(|plane| plane.ring.address()).collect());
+        plan.meeting.bring(
+            index,
+            planes.iter().map(|plane| plane.ring.address()).collect(),
+        );
         let shard = Self {
             planes,
             world: World::new(plan.world),

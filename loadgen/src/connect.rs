@@ -81,7 +81,18 @@ fn report(
             .missed
             .push(format!("{ended} connections ended, over --max-ended {max}"));
     }
+    let table = table(args, ran, &report, [made, held], connect_secs);
+    report.deliver(table, args.clients.json.as_deref())
+}
 
+fn table(
+    args: &ConnectArgs,
+    ran: &Ran,
+    report: &Report,
+    [made, held]: [u64; 2],
+    connect_secs: f64,
+) -> Table {
+    let counts = &ran.books.counts;
     let title = format!(
         "connect to {}: {} clients",
         args.clients.target, args.connections
@@ -112,7 +123,7 @@ fn report(
             format!("{us:.1} us of server CPU per client and minute"),
         );
     }
-    report.deliver(table, args.clients.json.as_deref())
+    table
 }
 
 /// Connections that ended although nobody here asked for it.

@@ -120,7 +120,12 @@ fn report(args: &PublishArgs, ran: &Ran, is_whole: bool, looks: [&Look; 2]) -> R
             .push("the run was interrupted: these are figures of its part".to_owned());
     }
     judge(args, &mut report, ran);
+    let table = table(args, ran, &report);
+    report.deliver(table, args.clients.json.as_deref())
+}
 
+fn table(args: &PublishArgs, ran: &Ran, report: &Report) -> Table {
+    let (counts, secs) = (&ran.books.counts, report.elapsed_secs);
     let loop_name = if args.rate == 0.0 {
         "closed loop"
     } else {
@@ -153,7 +158,7 @@ fn report(args: &PublishArgs, ran: &Ran, is_whole: bool, looks: [&Look; 2]) -> R
     table.ends(&report.ends);
     table.latency("latency", report.latency_ms.get("publish"));
     table.latency("sent late by", report.latency_ms.get("late"));
-    report.deliver(table, args.clients.json.as_deref())
+    table
 }
 
 fn judge(args: &PublishArgs, report: &mut Report, ran: &Ran) {

@@ -1,4 +1,4 @@
-//! Names every way a connection can end: one variant, one counter, one MQTT reason code, one log level.
+//! Names every way a connection can end: one variant, one counter, one reason code, one log level.
 
 use crate::malformed::Malformed;
 use crate::reason::Reason;

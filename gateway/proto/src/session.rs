@@ -92,8 +92,16 @@ const WINDOW_ENTRIES_KEPT: usize = 64;
 impl Session {
     /// A session for a client that was just let in.
     pub fn new(admission: &Admission) -> Self {
-        let Admission { version, keep_alive_secs, .. } = *admission;
-        Self { busy: None, keep_alive_secs, version }
+        let Admission {
+            version,
+            keep_alive_secs,
+            ..
+        } = *admission;
+        Self {
+            busy: None,
+            keep_alive_secs,
+            version,
+        }
     }
 
     /// Which MQTT the client speaks.
@@ -185,7 +193,8 @@ impl Session {
         if qos == Qos::ExactlyOnce && !reason.is_failure() {
             busy.unreleased.push(packet_id);
         }
-        busy.window.settle_now(self.version, packet_id, qos, reason, out);
+        busy.window
+            .settle_now(self.version, packet_id, qos, reason, out);
         Settled::Owed
     }
 
@@ -263,13 +272,18 @@ impl Session {
         terms: &Terms,
         pool: &mut BusyPool,
     ) -> Result<u16, Close> {
-        let Some(alias) = publish.properties.topic_alias else { return Ok(0) };
+        let Some(alias) = publish.properties.topic_alias else {
+            return Ok(0);
+        };
         let alias = alias.get();
         if alias > terms.topic_alias_max {
             return Err(Close::Violation(Reason::TopicAliasInvalid)); // [MQTT-3.3.2-9]
         }
         if !publish.topic.is_empty() {
-            self.busy.get_or_insert_with(|| pool.lend()).aliases.set(alias, publish.topic);
+            self.busy
+                .get_or_insert_with(|| pool.lend())
+                .aliases
+                .set(alias, publish.topic);
             return Ok(0);
         }
         match self.topic(alias) {
@@ -281,12 +295,15 @@ impl Session {
     /// Whether a QoS 2 PUBLISH is one already taken; answers it again if so \[MQTT-4.3.3-10\].
     fn repeats(&mut self, packet_id: u16, out: &mut Vec<u8>) -> bool {
         let version = self.version;
-        let Some(busy) = self.busy.as_mut() else { return false };
+        let Some(busy) = self.busy.as_mut() else {
+            return false;
+        };
         if !busy.unreleased.contains(&packet_id) {
             return false;
         }
         if busy.window.awaited(packet_id).is_none() {
-            busy.window.settle_now(version, packet_id, Qos::ExactlyOnce, Reason::Success, out);
+            busy.window
+                .settle_now(version, packet_id, Qos::ExactlyOnce, Reason::Success, out);
         }
         true
     }
@@ -295,9 +312,15 @@ impl Session {
         let id = release.packet_id;
         let known = self.busy.as_mut().is_some_and(|busy| {
             let place = busy.unreleased.iter().position(|taken| *taken == id);
-            place.map(|place| busy.unreleased.swap_remove(place)).is_some()
+            place
+                .map(|place| busy.unreleased.swap_remove(place))
+                .is_some()
         });
-        let reason = if known { Reason::Success } else { Reason::PacketIdentifierNotFound };
+        let reason = if known {
+            Reason::Success
+        } else {
+            Reason::PacketIdentifierNotFound
+        };
         encode::pubcomp(out, self.version, id, reason, None);
     }
 
@@ -315,7 +338,9 @@ impl Session {
     /// MQTT 5 counts QoS 1 until its PUBACK and QoS 2 until its PUBCOMP (4.9). For MQTT 3 only what
     /// *we* owe counts: waiting for a PUBREL with the socket unread would wait for ever.
     fn is_full(&self, terms: &Terms) -> bool {
-        let Some(busy) = self.busy.as_ref() else { return false };
+        let Some(busy) = self.busy.as_ref() else {
+            return false;
+        };
         let unacknowledged = match self.version {
             Version::V5 => busy.window.at_least_once_count() + busy.unreleased.len(),
             _ => busy.window.len(),

@@ -5,7 +5,7 @@ use crate::slots::Conn;
 
 /// One thing that happened. `H` is what travels along when a connection is handed to another ring.
 ///
-/// All error numbers are positive `errno` values, as `std::io::Error::from_raw_os_error` takes them.
+/// All error numbers are positive `errno` values, as `io::Error::from_raw_os_error` takes them.
 #[derive(Debug)]
 #[must_use = "an event may carry a connection or a buffer that nobody else knows of"]
 pub enum Event<H> {

@@ -18,30 +18,37 @@
 //! with an outdated [`Conn`] does nothing and is counted, and a ring that is dropped with requests
 //! it cannot call back leaks their memory instead of freeing it.
 
-mod accept;
-mod address;
-mod buffers;
-mod close;
-mod complete;
-mod connect;
-mod event;
-mod hand_over;
-mod queue;
-mod receive;
-mod request;
 mod ring;
-mod send;
-mod slab;
-mod slots;
-mod stats;
+
+mod event;
+
+mod queue;
+
+mod request;
+
+mod buffers;
+
 mod tag;
+
+mod slab;
+
+mod address;
+
+mod slots;
+
+mod stats;
+
 mod wake;
 
-pub mod clock;
 pub mod features;
-pub mod limits;
+
 pub mod listener;
+
+pub mod limits;
+
 pub mod placement;
+
+pub mod clock;
 
 pub use address::RingAddress;
 pub use buffers::Buffer;

@@ -24,8 +24,8 @@ pub fn listener(addr: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
 /// ask the first for its address.
 ///
 /// # Errors
-/// `AddrInUse` when somebody listens there already, be it with SO_REUSEPORT: a second gateway on the
-/// same port would silently share the connections of the first. The check and the bind are two
+/// `AddrInUse` when somebody listens there already, be it with SO_REUSEPORT: a second gateway on
+/// the same port would silently share the connections of the first. The check and the bind are two
 /// steps, so of two gateways that start in the same instant both may pass.
 pub fn listeners(addr: SocketAddr, count: usize, backlog: i32) -> io::Result<Vec<TcpListener>> {
     if addr.port() != 0 && port_is_taken(addr)? {

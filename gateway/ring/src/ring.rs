@@ -1,5 +1,13 @@
 //! A ring: the table of connections, the queues and the buffers behind it, and the wait for events.
 
+mod accept;
+mod close;
+mod complete;
+mod connect;
+mod hand_over;
+mod receive;
+mod send;
+
 use std::any::TypeId;
 use std::collections::VecDeque;
 use std::io;
@@ -7,16 +15,17 @@ use std::marker::PhantomData;
 
 use io_uring::types;
 
-use crate::accept::Listeners;
+use accept::Listeners;
+use connect::{Dial, Dialling};
+use hand_over::Parting;
+use send::Sending;
+
 use crate::address::RingAddress;
 use crate::buffers::{Buffer, ReceiveBuffers};
-use crate::connect::{Dial, Dialling};
 use crate::event::Event;
 use crate::features;
-use crate::hand_over::Parting;
 use crate::queue::{Completion, Queue};
 use crate::request::{BUFFER_GROUP, Request};
-use crate::send::Sending;
 use crate::slab::Slab;
 use crate::slots::{Conn, Slots, State};
 use crate::stats::RingStats;
@@ -29,8 +38,8 @@ const HARVEST_COUNT_MAX: usize = 512;
 const QUIESCE_ROUNDS_MAX: u32 = 64;
 const QUIESCE_ROUND_US: u32 = 2_000;
 
-/// The sizes of a ring. Kernel memory is taken when it is opened: 64 bytes per submission entry, 16
-/// per completion entry, 8 per table slot; the buffers cost what they hold once they have been used.
+/// The sizes of a ring. Kernel memory is taken when it is opened: 64 bytes per submission entry,
+/// 16 per completion entry, 8 per table slot; the buffers cost what they hold once they were used.
 #[derive(Clone, Debug)]
 pub struct RingOptions {
     /// Connections at most; bounded by the soft limit on open files.

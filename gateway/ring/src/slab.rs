@@ -1,6 +1,6 @@
 //! A place for what has to stay put while a request is in flight, found again by its tag.
 
-use crate::tag::GENERATION_MASK;
+use crate::slots::GENERATION_MASK;
 
 pub(crate) struct Slab<T> {
     entries: Vec<Entry<T>>,

@@ -5,7 +5,8 @@
 //! [ - ][cancel][connect ][sending][ reading ][ state ][ generation ]
 //! ```
 
-use crate::tag::GENERATION_MASK;
+/// A generation has 24 bits, so that it fits a request's word beside the slot.
+pub(crate) const GENERATION_MASK: u32 = (1 << 24) - 1;
 
 /// A connection on one ring: a slot of its table, in one of the slot's lives.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -8,9 +8,8 @@
 //!
 //! The generation is how a completion that comes late misses the newcomer who took over its slot.
 
-use crate::slots::Conn;
+use crate::slots::{Conn, GENERATION_MASK};
 
-pub(crate) const GENERATION_MASK: u32 = (1 << 24) - 1;
 const POINTER_MASK: u64 = (1 << 56) - 1;
 
 /// What a request was for.

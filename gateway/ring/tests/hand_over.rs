@@ -164,41 +164,43 @@ fn a_full_target_refuses_and_both_connection_and_parcel_come_back() {
     assert_eq!(alive.load(Ordering::SeqCst), 0);
 }
 
+/// A home that serves until the connection arrives that says "end"; how many will arrive is not
+/// known before. Says how many did.
+fn home_until_the_end() -> (RingAddress, std::thread::JoinHandle<u64>) {
+    let (told, address) = mpsc::channel();
+    let home = std::thread::spawn(move || {
+        let mut home: Ring<Parcel> = ring(&options(4_000));
+        told.send(home.address()).unwrap();
+        let mut ending = false;
+        drive(&mut home, |ring, event| {
+            match event {
+                Event::Arrived { conn, parcel } => {
+                    ending |= parcel.bytes == b"end";
+                    ring.send(conn, parcel.bytes.clone());
+                }
+                Event::Sent { conn, .. } => ring.receive_armed(conn),
+                Event::Received { conn, buffer, .. } => {
+                    ring.give_back(buffer);
+                    ring.close(conn);
+                }
+                Event::ReceiveEnded { conn, .. } => ring.close(conn),
+                Event::Closed { .. } => {}
+                other => panic!("unexpected {other:?}"),
+            }
+            ending && ring.used_slots() == 0
+        });
+        home.stats().arrived
+    });
+    (address.recv().unwrap(), home)
+}
+
 #[test]
 fn nothing_is_lost_when_clients_leave_at_any_moment() {
     const CONNECTIONS: u32 = 3_000;
     raise_limits();
     let alive = Arc::new(AtomicI64::new(0));
     let (told, addr) = mpsc::channel();
-    let (home, arrivals) = {
-        // The number that will arrive is not known before, so this home counts to the end signal:
-        // one connection that says so.
-        let (told, address) = mpsc::channel();
-        let home = std::thread::spawn(move || {
-            let mut home: Ring<Parcel> = ring(&options(4_000));
-            told.send(home.address()).unwrap();
-            let mut ending = false;
-            drive(&mut home, |ring, event| {
-                match event {
-                    Event::Arrived { conn, parcel } => {
-                        ending |= parcel.bytes == b"end";
-                        ring.send(conn, parcel.bytes.clone());
-                    }
-                    Event::Sent { conn, .. } => ring.receive_armed(conn),
-                    Event::Received { conn, buffer, .. } => {
-                        ring.give_back(buffer);
-                        ring.close(conn);
-                    }
-                    Event::ReceiveEnded { conn, .. } => ring.close(conn),
-                    Event::Closed { .. } => {}
-                    other => panic!("unexpected {other:?}"),
-                }
-                ending && ring.used_slots() == 0
-            });
-            home.stats().arrived
-        });
-        (address.recv().unwrap(), home)
-    };
+    let (home, arrivals) = home_until_the_end();
     let counted = alive.clone();
     let door = std::thread::spawn(move || {
         let mut door: Ring<Parcel> = ring(&options(4_000));

@@ -29,8 +29,8 @@ use document::Table;
 pub use faults::{Fault, Faults, Place};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
-    Cluster, Control, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt, Protocol,
-    Settings, Shards, Token,
+    Cluster, Control, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt, Protocol, Settings,
+    Shards, Token,
 };
 
 /// The settings of a run with these arguments in this environment.

@@ -26,7 +26,11 @@ pub(super) fn check_routes(rules: &[RouteRule]) -> Vec<RouteFault> {
     let errors = RouteTable::compile(rules).err().unwrap_or_default();
     errors
         .into_iter()
-        .map(|error| RouteFault { rule: error.rule, key: error.key, message: error.message })
+        .map(|error| RouteFault {
+            rule: error.rule,
+            key: error.key,
+            message: error.message,
+        })
         .collect()
 }
 
@@ -38,7 +42,11 @@ impl Lanes {
         mailboxes: &Mailboxes,
     ) -> Result<Self, Refusal> {
         let routes = RouteTable::compile(&settings.routes).map_err(|errors| {
-            errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+            errors
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n")
         })?;
         let embedded = match settings.kafka {
             Kafka::Embedded => Some(start_embedded(&routes)?),
@@ -55,7 +63,11 @@ impl Lanes {
                 .map_err(|error| error.to_string())?;
             lanes.push(lane);
         }
-        Ok(Self { routes: Arc::new(routes), lanes, embedded })
+        Ok(Self {
+            routes: Arc::new(routes),
+            lanes,
+            embedded,
+        })
     }
 
     pub(super) fn routes(&self) -> Arc<RouteTable> {
@@ -86,8 +98,10 @@ impl Lanes {
 }
 
 fn start_embedded(routes: &RouteTable) -> Result<Embedded, Refusal> {
-    let topics: Vec<(&str, i32)> =
-        routes.topics(LaneIndex(0)).map(|topic| (topic, EMBEDDED_PARTITIONS)).collect();
+    let topics: Vec<(&str, i32)> = routes
+        .topics(LaneIndex(0))
+        .map(|topic| (topic, EMBEDDED_PARTITIONS))
+        .collect();
     let embedded = Embedded::start(&topics).map_err(|error| error.to_string())?;
     tracing::warn!(
         cluster = EMBEDDED_CLUSTER,
@@ -100,7 +114,9 @@ fn start_embedded(routes: &RouteTable) -> Result<Embedded, Refusal> {
 
 fn lane_config(cluster: Option<&Cluster>, name: &str) -> Result<LaneConfig, Refusal> {
     let Some(cluster) = cluster else {
-        return Err(format!("[[route]] names the cluster {name:?}; add a table [kafka.{name}]"));
+        return Err(format!(
+            "[[route]] names the cluster {name:?}; add a table [kafka.{name}]"
+        ));
     };
     Ok(LaneConfig {
         properties: cluster.properties.clone(),
@@ -127,7 +143,10 @@ impl control::LaneStats for Window {
 
     fn failed(&self) -> Vec<(&'static str, u64)> {
         let stats = self.0.stats();
-        kafka::Refusal::ALL.iter().map(|why| (why.name(), stats.failed(*why))).collect()
+        kafka::Refusal::ALL
+            .iter()
+            .map(|why| (why.name(), stats.failed(*why)))
+            .collect()
     }
 
     fn pending(&self) -> u64 {

@@ -30,12 +30,14 @@ impl Layout {
         if !features.will_run() {
             return Err(format!("io_uring: {}", features.missing.join("; ")));
         }
-        let nofile = process::raise_nofile()
-            .map_err(|error| super::sentence("RLIMIT_NOFILE", &error))?;
+        let nofile =
+            process::raise_nofile().map_err(|error| super::sentence("RLIMIT_NOFILE", &error))?;
         let cpus = placement::online_cpus();
         let shards = asked.count.map_or(cpus.len(), usize::from);
         if !(1..=SHARDS_MAX).contains(&shards) {
-            return Err(format!("[shards].count: {shards} shards; 1 to {SHARDS_MAX} are possible"));
+            return Err(format!(
+                "[shards].count: {shards} shards; 1 to {SHARDS_MAX} are possible"
+            ));
         }
         let wanted = asked.max_connections.map(|count| count as usize);
         Self::fit(shards, cpus, nofile, wanted)
@@ -47,7 +49,9 @@ impl Layout {
         nofile: u64,
         wanted: Option<usize>,
     ) -> Result<Self, Refusal> {
-        let table_slots_max = u32::try_from(nofile).unwrap_or(u32::MAX).min(TABLE_SLOTS_MAX);
+        let table_slots_max = u32::try_from(nofile)
+            .unwrap_or(u32::MAX)
+            .min(TABLE_SLOTS_MAX);
         let usable = usable_slots(table_slots_max);
         let rings_for = |connections: usize| connections.div_ceil(shards * usable.max(1));
         let rings_per_shard = wanted.map_or(1, rings_for).max(1);
@@ -68,8 +72,11 @@ impl Layout {
             _ => table_slots_max,
         };
         // Many rings in a shard take turns, so each needs few buffers; one ring takes all.
-        let (receive_buffers, receive_buffer_bytes) =
-            if rings_per_shard == 1 { (256, 16 << 10) } else { (64, 4 << 10) };
+        let (receive_buffers, receive_buffer_bytes) = if rings_per_shard == 1 {
+            (256, 16 << 10)
+        } else {
+            (64, 4 << 10)
+        };
         Ok(Self {
             shards,
             rings_per_shard,

@@ -18,6 +18,10 @@ pub(super) fn watch(happenings: Sender<Happening>) -> Result<(), Refusal> {
             }
         }
     };
-    let thread = std::thread::Builder::new().name("signals".into()).spawn(forward);
-    thread.map(drop).map_err(|error| super::sentence("thread", &error))
+    let thread = std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(forward);
+    thread
+        .map(drop)
+        .map_err(|error| super::sentence("thread", &error))
 }

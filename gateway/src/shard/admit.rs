@@ -46,9 +46,16 @@ impl World {
     /// Looks at what a stranger has sent so far. `settled` when this shard is its home for sure.
     pub(super) fn on_stranger(&mut self, socket: Socket, bytes: &[u8], settled: bool) -> Entrance {
         let body = match frame::front(bytes, CONNECT_BYTES_MAX) {
-            Ok(_) if bytes.first().is_some_and(|first| *first != CONNECT_FIRST_BYTE) => {
+            Ok(_)
+                if bytes
+                    .first()
+                    .is_some_and(|first| *first != CONNECT_FIRST_BYTE) =>
+            {
                 let packet_type = bytes[0] >> 4;
-                return self.reject(socket, Close::Malformed(Malformed::FirstNotConnect { packet_type }));
+                return self.reject(
+                    socket,
+                    Close::Malformed(Malformed::FirstNotConnect { packet_type }),
+                );
             }
             Ok(Front::Short { .. }) => {
                 self.half_connects.insert(socket, bytes.to_vec());
@@ -84,7 +91,10 @@ impl World {
         };
         let home = self.home(connect.client_id);
         if !settled && !connect.client_id.is_empty() && home != self.index {
-            return Entrance::Elsewhere { shard: home, bytes: bytes.to_vec() };
+            return Entrance::Elsewhere {
+                shard: home,
+                bytes: bytes.to_vec(),
+            };
         }
         if self.draining {
             return self.refuse(socket, connect.version, Reason::ServerUnavailable);
@@ -97,7 +107,10 @@ impl World {
             return self.refuse(socket, connect.version, Reason::ServerBusy);
         }
         match self.let_in(socket, connect, &admission) {
-            Some(at) => Entrance::In { index: at.index, connect_bytes },
+            Some(at) => Entrance::In {
+                index: at.index,
+                connect_bytes,
+            },
             None => self.refuse(socket, connect.version, Reason::ServerBusy),
         }
     }
@@ -114,7 +127,11 @@ impl World {
         let written = session::welcome(admission, &self.terms, assigned.as_deref(), &mut welcome);
         self.scratch = welcome;
         written.ok()?;
-        let user = connect.user_name.map(|user| Box::new(Extra { user: Some(user.into()) }));
+        let user = connect.user_name.map(|user| {
+            Box::new(Extra {
+                user: Some(user.into()),
+            })
+        });
         let at = self.clients.insert(Client {
             session: Session::new(admission),
             id: id.into(),
@@ -131,7 +148,11 @@ impl World {
             heat_sec: 0,
             dirty: false,
         })?;
-        if let Some(tick) = self.clients.find(at).and_then(|client| client.silence_ends()) {
+        if let Some(tick) = self
+            .clients
+            .find(at)
+            .and_then(|client| client.silence_ends())
+        {
             self.wheel.put(&mut self.clients, at.index, tick);
         }
         self.owe(at.index);
@@ -187,7 +208,11 @@ impl World {
 
     fn turn_away(&mut self, socket: Socket, close: Close, last_words: Vec<u8>) -> Entrance {
         super::close::record(self, close, None);
-        self.orders.push(Order::Close { socket, last_words, linger: true });
+        self.orders.push(Order::Close {
+            socket,
+            last_words,
+            linger: true,
+        });
         Entrance::Out
     }
 }

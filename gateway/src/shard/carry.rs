@@ -1,4 +1,4 @@
-//! The end of a turn: answers and orders to the rings, batches to the lanes, books to their readers.
+//! The end of a turn: answers and orders to the rings, batches to the lanes, books to readers.
 
 use std::mem;
 
@@ -16,7 +16,12 @@ impl Shard {
         while let Some(order) = self.world.orders.pop() {
             self.obey(order);
         }
-        for desk in self.world.desks.iter_mut().filter(|desk| !desk.batch.is_empty()) {
+        for desk in self
+            .world
+            .desks
+            .iter_mut()
+            .filter(|desk| !desk.batch.is_empty())
+        {
             desk.lane.submit(self.world.index, &mut desk.batch);
         }
         self.world.book().publishes.settle();
@@ -24,9 +29,13 @@ impl Shard {
 
     /// Hands a client's answers to its ring, unless earlier ones are still on their way.
     fn send_answers(&mut self, index: u32) {
-        let Some(client) = self.world.clients.at(index) else { return };
+        let Some(client) = self.world.clients.at(index) else {
+            return;
+        };
         client.dirty = false;
-        let Some(io) = client.io.as_mut().filter(|io| !io.out.is_empty()) else { return };
+        let Some(io) = client.io.as_mut().filter(|io| !io.out.is_empty()) else {
+            return;
+        };
         let (conn, unsent) = (client.conn, io.out.len());
         let ring = &mut self.planes[usize::from(client.ring)].ring;
         if ring.send_in_flight(conn) {
@@ -40,7 +49,11 @@ impl Shard {
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Close { socket, last_words, linger } => {
+            Order::Close {
+                socket,
+                last_words,
+                linger,
+            } => {
                 self.dismiss(socket, last_words, linger);
             }
             Order::CancelReceive(Socket { ring, conn }) => {
@@ -62,7 +75,12 @@ impl Shard {
         }
         let busy = ring.send_in_flight(socket.conn);
         let deadline_tick = self.world.now_tick + LINGER_TICKS_MAX;
-        let mut leaving = Leaving { deadline_tick, ignored_bytes: 0, linger, last_words };
+        let mut leaving = Leaving {
+            deadline_tick,
+            ignored_bytes: 0,
+            linger,
+            last_words,
+        };
         if !busy {
             let last_words = mem::take(&mut leaving.last_words);
             self.world.book().bytes_out.add(last_words.len() as u64);
@@ -94,7 +112,9 @@ impl Shard {
 
     /// Throws away what a connection still sends that was told to go.
     pub(super) fn ignore(&mut self, socket: Socket, bytes: usize, more: bool) {
-        let Some(leaving) = self.world.leaving.get_mut(&socket) else { return };
+        let Some(leaving) = self.world.leaving.get_mut(&socket) else {
+            return;
+        };
         leaving.ignored_bytes += bytes;
         if leaving.ignored_bytes > LINGER_BYTES_MAX {
             self.leave_now(socket);
@@ -123,7 +143,9 @@ impl Shard {
                 stats.no_buffers,
                 stats.cq_overflow,
             ];
-            sum.iter_mut().zip(counted).for_each(|(sum, counted)| *sum += counted);
+            sum.iter_mut()
+                .zip(counted)
+                .for_each(|(sum, counted)| *sum += counted);
         }
         let book = self.world.book();
         let cells = [
@@ -134,15 +156,23 @@ impl Shard {
             &book.ring_no_buffers,
             &book.ring_cq_overflow,
         ];
-        cells.into_iter().zip(sum).for_each(|(cell, sum)| cell.set(sum));
+        cells
+            .into_iter()
+            .zip(sum)
+            .for_each(|(cell, sum)| cell.set(sum));
     }
 }
 
 impl World {
     /// Gives a client's buffers back when nothing is in them.
     pub(super) fn fall_idle(&mut self, index: u32) {
-        let Some(client) = self.clients.at(index) else { return };
-        if client.io.as_ref().is_some_and(|io| io.partial.is_empty() && io.out.is_empty())
+        let Some(client) = self.clients.at(index) else {
+            return;
+        };
+        if client
+            .io
+            .as_ref()
+            .is_some_and(|io| io.partial.is_empty() && io.out.is_empty())
             && let Some(io) = client.io.take()
         {
             self.spares.give_back_io(io);

@@ -108,7 +108,10 @@ impl Paused {
 impl Client {
     /// The user name, or nothing.
     pub(super) fn user(&self) -> &str {
-        self.extra.as_ref().and_then(|extra| extra.user.as_deref()).unwrap_or("")
+        self.extra
+            .as_ref()
+            .and_then(|extra| extra.user.as_deref())
+            .unwrap_or("")
     }
 
     /// Counts a read; says whether the client talks so often that a multishot receive pays.

@@ -55,7 +55,12 @@ enum Occupant {
 impl Clients {
     /// An empty slab; `hasher` is shared by all shards, since it also finds a client's home.
     pub(super) fn new(hasher: RandomState) -> Self {
-        Self { chunks: Vec::new(), roomy_from: 0, by_id: HashTable::new(), hasher }
+        Self {
+            chunks: Vec::new(),
+            roomy_from: 0,
+            by_id: HashTable::new(),
+            hasher,
+        }
     }
 
     /// The hash of a client id: its home, and its place in the index.
@@ -72,7 +77,10 @@ impl Clients {
     pub(super) fn at(&mut self, index: u32) -> Option<&mut Client> {
         let (chunk, place) = split(index);
         match self.chunks.get_mut(chunk)?.places.get_mut(place)? {
-            Place { occupant: Occupant::Client(client), .. } => Some(client),
+            Place {
+                occupant: Occupant::Client(client),
+                ..
+            } => Some(client),
             _ => None,
         }
     }
@@ -81,11 +89,10 @@ impl Clients {
     pub(super) fn find(&mut self, at: ClientRef) -> Option<&mut Client> {
         let (chunk, place) = split(at.index);
         match self.chunks.get_mut(chunk)?.places.get_mut(place)? {
-            Place { generation, occupant: Occupant::Client(client) }
-                if *generation == at.generation =>
-            {
-                Some(client)
-            }
+            Place {
+                generation,
+                occupant: Occupant::Client(client),
+            } if *generation == at.generation => Some(client),
             _ => None,
         }
     }
@@ -93,14 +100,19 @@ impl Clients {
     /// The current life of the place at `index`; anything when no client is there.
     pub(super) fn generation(&self, index: u32) -> u16 {
         let (chunk, place) = split(index);
-        let place = self.chunks.get(chunk).and_then(|chunk| chunk.places.get(place));
+        let place = self
+            .chunks
+            .get(chunk)
+            .and_then(|chunk| chunk.places.get(place));
         place.map_or(0, |place| place.generation)
     }
 
     /// The place of the client with this id.
     pub(super) fn by_id(&self, id: &str) -> Option<u32> {
         let chunks = &self.chunks;
-        self.by_id.find(self.hash(id), |index| id_at(chunks, *index) == id).copied()
+        self.by_id
+            .find(self.hash(id), |index| id_at(chunks, *index) == id)
+            .copied()
     }
 
     /// Takes a client in; its id must not be here yet. `None` when the shard is full.
@@ -118,7 +130,8 @@ impl Clients {
         let generation = chunk.places[place].generation;
         let index = (chunk_index * CHUNK_CLIENTS + place) as u32;
         let (chunks, hasher) = (&self.chunks, &self.hasher);
-        self.by_id.insert_unique(hash, index, |index| hasher.hash_one(id_at(chunks, *index)));
+        self.by_id
+            .insert_unique(hash, index, |index| hasher.hash_one(id_at(chunks, *index)));
         Some(ClientRef { index, generation })
     }
 
@@ -145,8 +158,9 @@ impl Clients {
         self.roomy_from = self.roomy_from.min(chunk_index);
         if self.by_id.len() * 4 < self.by_id.capacity() {
             let (chunks, hasher) = (&self.chunks, &self.hasher);
-            self.by_id
-                .shrink_to(self.by_id.len() * 2, |index| hasher.hash_one(id_at(chunks, *index)));
+            self.by_id.shrink_to(self.by_id.len() * 2, |index| {
+                hasher.hash_one(id_at(chunks, *index))
+            });
         }
         Some(client)
     }
@@ -199,7 +213,9 @@ impl Chunk {
         let generation = self.generation_base;
         self.places.extend((0..=last).map(|place| Place {
             generation,
-            occupant: Occupant::Free { next: if place == last { NO_PLACE } else { place + 1 } },
+            occupant: Occupant::Free {
+                next: if place == last { NO_PLACE } else { place + 1 },
+            },
         }));
         self.free = 0;
     }
@@ -207,14 +223,21 @@ impl Chunk {
     /// Gives the places of a chunk without clients back; later lives start above all earlier ones.
     fn give_back(&mut self) {
         let base = self.generation_base;
-        let furthest = self.places.iter().map(|place| place.generation.wrapping_sub(base)).max();
+        let furthest = self
+            .places
+            .iter()
+            .map(|place| place.generation.wrapping_sub(base))
+            .max();
         self.generation_base = base.wrapping_add(furthest.unwrap_or(0)).wrapping_add(1);
         self.places = Vec::new();
     }
 }
 
 fn split(index: u32) -> (usize, usize) {
-    (index as usize / CHUNK_CLIENTS, index as usize % CHUNK_CLIENTS)
+    (
+        index as usize / CHUNK_CLIENTS,
+        index as usize % CHUNK_CLIENTS,
+    )
 }
 
 fn id_at(chunks: &[Chunk], index: u32) -> &str {

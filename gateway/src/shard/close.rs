@@ -13,12 +13,17 @@ use super::world::{Order, Socket, World};
 /// Ends a client's connection and forgets the client.
 pub(super) fn end(world: &mut World, index: u32, close: Close) {
     world.wheel.take(&mut world.clients, index);
-    let Some(mut client) = world.clients.remove(index) else { return };
+    let Some(mut client) = world.clients.remove(index) else {
+        return;
+    };
     record(world, close, Some(&client));
     world.book().connections.sub(1);
     world.connected.fetch_sub(1, Ordering::Relaxed);
     client.session.on_gone(&mut world.busy_pool);
-    let socket = Socket { ring: client.ring, conn: client.conn };
+    let socket = Socket {
+        ring: client.ring,
+        conn: client.conn,
+    };
     let mut last_words = Vec::new();
     if let Some(mut io) = client.io.take() {
         world.reassembly_bytes -= io.partial.len();
@@ -30,10 +35,18 @@ pub(super) fn end(world: &mut World, index: u32, close: Close) {
         Some(reason) if told => encode::disconnect(&mut last_words, reason, None, None),
         _ => {}
     }
-    if matches!(close, Close::PeerClosed | Close::PeerReset | Close::OutQueueFull) && !told {
+    if matches!(
+        close,
+        Close::PeerClosed | Close::PeerReset | Close::OutQueueFull
+    ) && !told
+    {
         last_words.clear();
     }
-    world.orders.push(Order::Close { socket, last_words, linger: told });
+    world.orders.push(Order::Close {
+        socket,
+        last_words,
+        linger: told,
+    });
 }
 
 /// Counts the end of a connection and writes its line.
@@ -50,15 +63,25 @@ pub(super) fn record(world: &mut World, close: Close, client: Option<&Client>) {
     let (reason, shard) = (close.name(), world.index);
     match close.loudness() {
         Loudness::Quiet => tracing::debug!(client = id, reason, shard, "disconnected"),
-        _ if !world.log_budget.allows(world.now_tick / crate::limits::TICKS_PER_SEC) => {}
+        _ if !world
+            .log_budget
+            .allows(world.now_tick / crate::limits::TICKS_PER_SEC) => {}
         Loudness::Notice => tracing::info!(client = id, reason, detail, shard, "disconnected"),
         Loudness::Fault => {
-            tracing::error!(client = id, reason, shard, "disconnected by a fault of the gateway");
+            tracing::error!(
+                client = id,
+                reason,
+                shard,
+                "disconnected by a fault of the gateway"
+            );
         }
     }
 }
 
 /// Place of a malformation in the counters; only peers that are wrong pay for the search.
 fn malformed_index(how: Malformed) -> usize {
-    Malformed::NAMES.iter().position(|name| *name == how.name()).unwrap_or_default()
+    Malformed::NAMES
+        .iter()
+        .position(|name| *name == how.name())
+        .unwrap_or_default()
 }

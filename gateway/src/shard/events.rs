@@ -32,12 +32,18 @@ impl Shard {
                 self.on_received(Socket { ring, conn }, buffer, more);
             }
             Event::ReceiveEnded { conn, end } => self.on_receive_ended(Socket { ring, conn }, end),
-            Event::Sent { conn, result, bytes } => {
+            Event::Sent {
+                conn,
+                result,
+                bytes,
+            } => {
                 self.world.spares.give_back(bytes);
                 self.on_sent(Socket { ring, conn }, result.is_ok());
             }
             Event::Closed { conn } | Event::HandedOver { conn } => {
-                self.planes[usize::from(ring)].owners.set(conn.slot, Owner::Nobody);
+                self.planes[usize::from(ring)]
+                    .owners
+                    .set(conn.slot, Owner::Nobody);
             }
             Event::Arrived { conn, parcel } => {
                 self.world.book().taken_over.add(1);
@@ -47,7 +53,10 @@ impl Shard {
                 self.on_hand_over_refused(Socket { ring, conn }, &parcel.bytes);
             }
             Event::AcceptRefused { .. } => {
-                self.world.book().disconnects.add(Close::TableFull.index(), 1);
+                self.world
+                    .book()
+                    .disconnects
+                    .add(Close::TableFull.index(), 1);
             }
             // Only a load generator dials.
             Event::Connected { conn, .. } => self.plane(ring).ring.close(conn),
@@ -56,7 +65,10 @@ impl Shard {
 
     fn on_accepted(&mut self, socket: Socket) {
         let deadline_tick = self.world.now_tick + self.world.connect_ticks_max;
-        self.world.strangers.push_back(Stranger { socket, deadline_tick });
+        self.world.strangers.push_back(Stranger {
+            socket,
+            deadline_tick,
+        });
         self.set_owner(socket, Owner::Stranger);
         // Nothing else may be armed: the socket is likely to be handed on with its CONNECT.
         self.plane(socket.ring).ring.receive_armed(socket.conn);
@@ -120,7 +132,9 @@ impl Shard {
     fn read_on(&mut self, socket: Socket, index: u32) {
         let now_sec = self.world.now_sec();
         let generation = self.world.clients.generation(index);
-        let Some(client) = self.world.clients.at(index) else { return };
+        let Some(client) = self.world.clients.at(index) else {
+            return;
+        };
         if client.conn != socket.conn || client.ring != socket.ring {
             return; // The client ended, and its place has a new one.
         }
@@ -148,7 +162,9 @@ impl Shard {
         match (self.owner(socket), gone) {
             (Owner::Client(index), Some(close)) => self.world.end(index, close),
             (Owner::Client(index), None) => {
-                let Some(client) = self.world.clients.at(index) else { return };
+                let Some(client) = self.world.clients.at(index) else {
+                    return;
+                };
                 client.reading = Reading::Nothing;
                 if !client.paused.any() {
                     client.reading = Reading::Poll;
@@ -176,9 +192,14 @@ impl Shard {
                 self.world.book().handed_over.add(1);
                 let target = self.meeting.emptiest_ring(shard);
                 let plane = &mut self.planes[usize::from(socket.ring)];
-                plane.ring.hand_over(socket.conn, target, Box::new(Parcel { bytes }));
+                plane
+                    .ring
+                    .hand_over(socket.conn, target, Box::new(Parcel { bytes }));
             }
-            Entrance::In { index, connect_bytes } => {
+            Entrance::In {
+                index,
+                connect_bytes,
+            } => {
                 self.set_owner(socket, Owner::Client(index));
                 if connect_bytes < bytes.len() {
                     self.world.on_bytes(index, &bytes[connect_bytes..]);
@@ -226,7 +247,9 @@ impl Shard {
     /// Sends what has gathered meanwhile, or lets the client fall idle.
     fn on_client_sent(&mut self, index: u32) {
         let generation = self.world.clients.generation(index);
-        let Some(client) = self.world.clients.at(index) else { return };
+        let Some(client) = self.world.clients.at(index) else {
+            return;
+        };
         let unsent = client.io.as_ref().map_or(0, |io| io.out.len());
         if unsent > 0 && !client.dirty {
             client.dirty = true;
@@ -241,8 +264,12 @@ impl Shard {
     /// Who owns a socket now. A client that ended in this very turn may have left its place to a
     /// newcomer already, so a place alone proves nothing.
     pub(super) fn owner(&mut self, socket: Socket) -> Owner {
-        let owner = self.planes[usize::from(socket.ring)].owners.of(socket.conn.slot);
-        let Owner::Client(index) = owner else { return owner };
+        let owner = self.planes[usize::from(socket.ring)]
+            .owners
+            .of(socket.conn.slot);
+        let Owner::Client(index) = owner else {
+            return owner;
+        };
         match self.world.clients.at(index) {
             Some(client) if client.conn == socket.conn && client.ring == socket.ring => owner,
             _ => Owner::Nobody,
@@ -250,9 +277,12 @@ impl Shard {
     }
 
     pub(super) fn set_owner(&mut self, socket: Socket, owner: Owner) {
-        self.planes[usize::from(socket.ring)].owners.set(socket.conn.slot, owner);
+        self.planes[usize::from(socket.ring)]
+            .owners
+            .set(socket.conn.slot, owner);
     }
 
     pub(super) fn plane(&mut self, ring: u8) -> &mut super::Plane {
         &mut self.planes[usize::from(ring)]
-    }}
+    }
+}

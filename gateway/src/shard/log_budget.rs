@@ -20,7 +20,10 @@ impl LogBudget {
                     "kept back lines about connections; the counters have them all"
                 );
             }
-            *self = Self { sec: now_sec, ..Self::default() };
+            *self = Self {
+                sec: now_sec,
+                ..Self::default()
+            };
         }
         self.written_count += 1;
         let allowed = self.written_count <= CONNECTION_LINES_PER_SEC_MAX;

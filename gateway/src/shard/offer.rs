@@ -1,8 +1,8 @@
 //! Route: takes a message to its lane, with a ticket for the answer.
 
 use tributary_proto::close::Close;
-use tributary_proto::reason::Reason;
 use tributary_proto::packet::Publish;
+use tributary_proto::reason::Reason;
 use tributary_proto::session::Settled;
 
 use super::client::Paused;
@@ -25,7 +25,9 @@ impl World {
     /// Offers a client's message to the lane of its route; `alias` stands for its topic unless 0.
     pub(super) fn offer(&mut self, index: u32, publish: &Publish<'_>, alias: u16) -> Offered {
         let generation = self.clients.generation(index);
-        let Some(client) = self.clients.at(index) else { return Offered::Done };
+        let Some(client) = self.clients.at(index) else {
+            return Offered::Done;
+        };
         let topic = match alias {
             0 => publish.topic,
             // The session has looked it up before it made the offer.
@@ -46,7 +48,10 @@ impl World {
             qos: publish.qos as u8,
         };
         let desk = &mut self.desks[usize::from(lane.0)];
-        match desk.lane.admit(route.weigh(&context, publish.payload.len())) {
+        match desk
+            .lane
+            .admit(route.weigh(&context, publish.payload.len()))
+        {
             kafka::Offer::Accepted => {}
             kafka::Offer::Full => {
                 self.waiting.push(ClientRef { index, generation });
@@ -63,7 +68,9 @@ impl World {
             packet_id: publish.packet_id,
         };
         route.render(&context, &mut desk.batch, publish.payload, ticket.word());
-        client.session.on_taken(publish.packet_id, publish.qos, &mut self.busy_pool);
+        client
+            .session
+            .on_taken(publish.packet_id, publish.qos, &mut self.busy_pool);
         book.publishes.on_received(publish.qos as u8);
         Offered::Done
     }
@@ -83,9 +90,14 @@ impl World {
                 spoken(refusal)
             }
         };
-        let Some(client) = self.clients.at(index) else { return Offered::Done };
+        let Some(client) = self.clients.at(index) else {
+            return Offered::Done;
+        };
         let (pool, out) = (&mut self.busy_pool, &mut self.scratch);
-        match client.session.on_answered(packet_id, qos, reason, pool, out) {
+        match client
+            .session
+            .on_answered(packet_id, qos, reason, pool, out)
+        {
             Settled::Close(close) => Offered::Close(close),
             _ => Offered::Done,
         }
@@ -94,7 +106,10 @@ impl World {
     /// A delivery report came home.
     pub(super) fn on_report(&mut self, word: u64, outcome: kafka::Outcome) {
         let ticket = Ticket::from_word(word);
-        let at = ClientRef { index: ticket.slot, generation: ticket.generation };
+        let at = ClientRef {
+            index: ticket.slot,
+            generation: ticket.generation,
+        };
         let refusal = match outcome {
             kafka::Outcome::Delivered => None,
             kafka::Outcome::Failed(refusal) => Some(refusal),
@@ -112,7 +127,9 @@ impl World {
         };
         let reason = refusal.map_or(Reason::Success, spoken);
         let (pool, out) = (&mut self.busy_pool, &mut self.scratch);
-        let (settled, qos) = client.session.on_settled(ticket.packet_id, reason, pool, out);
+        let (settled, qos) = client
+            .session
+            .on_settled(ticket.packet_id, reason, pool, out);
         match (settled, refusal) {
             (Settled::Unknown, _) => book.publishes.on_settled_after_gone(),
             (_, Some(refusal)) => book.publishes.on_refused(place(refusal)),
@@ -140,7 +157,10 @@ enum Answer {
 /// Place of a refusal in the counters.
 fn place(refusal: Refusal) -> usize {
     // `ALL` names every refusal.
-    Refusal::ALL.iter().position(|other| *other == refusal).unwrap_or_default()
+    Refusal::ALL
+        .iter()
+        .position(|other| *other == refusal)
+        .unwrap_or_default()
 }
 
 /// The words that MQTT 5 has for a refusal.

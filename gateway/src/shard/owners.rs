@@ -24,7 +24,9 @@ const FIRST_CLIENT: u32 = 3;
 impl Owners {
     /// A table of free slots.
     pub(super) fn new(slots: u32) -> Self {
-        Self { codes: vec![0; slots as usize] }
+        Self {
+            codes: vec![0; slots as usize],
+        }
     }
 
     /// Who owns a slot.
@@ -48,5 +50,4 @@ impl Owners {
     }
 }
 
-const _: () =
-    assert!(crate::limits::CLIENTS_PER_SHARD_MAX < (u32::MAX - FIRST_CLIENT) as usize);
+const _: () = assert!(crate::limits::CLIENTS_PER_SHARD_MAX < (u32::MAX - FIRST_CLIENT) as usize);

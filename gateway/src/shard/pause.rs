@@ -13,7 +13,9 @@ impl World {
     /// Takes a reason to wait away from a client; reads on when it was the last.
     pub(super) fn resume(&mut self, index: u32, reason: Paused) {
         let now_tick = self.now_tick;
-        let Some(client) = self.clients.at(index) else { return };
+        let Some(client) = self.clients.at(index) else {
+            return;
+        };
         if !client.paused.lift(reason) {
             return;
         }
@@ -21,10 +23,15 @@ impl World {
         client.heard_tick = now_tick;
         self.book().resumes.add(1);
         self.resume_partial(index);
-        let Some(client) = self.clients.at(index) else { return };
+        let Some(client) = self.clients.at(index) else {
+            return;
+        };
         if !client.paused.any() && client.reading == Reading::Nothing {
             client.reading = Reading::Poll;
-            self.orders.push(Order::Poll(Socket { ring: client.ring, conn: client.conn }));
+            self.orders.push(Order::Poll(Socket {
+                ring: client.ring,
+                conn: client.conn,
+            }));
         }
     }
 
@@ -41,7 +48,9 @@ impl World {
     /// Notes how much a client leaves unread after its answers were handed to the ring.
     pub(super) fn on_out_queue(&mut self, index: u32, generation: u16, bytes: usize) {
         let now_tick = self.now_tick;
-        let Some(client) = self.clients.at(index) else { return };
+        let Some(client) = self.clients.at(index) else {
+            return;
+        };
         let full = bytes > OUT_QUEUE_BYTES_MAX;
         match (full, client.paused.has(Paused::OUT)) {
             (true, false) => {
@@ -63,7 +72,9 @@ impl World {
         let now_tick = self.now_tick;
         let mut too_long = Vec::new();
         stalled.retain(|at| {
-            let Some(client) = self.clients.find(*at) else { return false };
+            let Some(client) = self.clients.find(*at) else {
+                return false;
+            };
             if !client.paused.has(Paused::OUT) {
                 return false;
             }

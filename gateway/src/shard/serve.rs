@@ -27,7 +27,9 @@ enum Stop {
 impl World {
     /// Handles what a client has sent. What cannot be handled yet is put away with it.
     pub(super) fn on_bytes(&mut self, index: u32, bytes: &[u8]) {
-        let Some(client) = self.clients.at(index) else { return };
+        let Some(client) = self.clients.at(index) else {
+            return;
+        };
         let has_partial = client.io.as_ref().is_some_and(|io| !io.partial.is_empty());
         if !has_partial && !client.paused.any() {
             let progress = self.handle(index, bytes);
@@ -44,8 +46,12 @@ impl World {
 
     /// Handles what was put away with a client.
     pub(super) fn resume_partial(&mut self, index: u32) {
-        let Some(client) = self.clients.at(index) else { return };
-        let Some(io) = client.io.as_mut().filter(|io| !io.partial.is_empty()) else { return };
+        let Some(client) = self.clients.at(index) else {
+            return;
+        };
+        let Some(io) = client.io.as_mut().filter(|io| !io.partial.is_empty()) else {
+            return;
+        };
         let mut bytes = std::mem::take(&mut io.partial);
         self.reassembly_bytes -= bytes.len();
         let progress = self.handle(index, &bytes);
@@ -68,7 +74,9 @@ impl World {
         if let Some(Stop::Close(close)) = stop {
             return self.end(index, close);
         }
-        let Some(client) = self.clients.at(index) else { return };
+        let Some(client) = self.clients.at(index) else {
+            return;
+        };
         if !rest.is_empty() {
             let io = client.io.get_or_insert_with(|| self.spares.lend_io());
             io.partial.extend_from_slice(rest);
@@ -93,7 +101,11 @@ impl World {
         let stop = loop {
             match frame::front(&bytes[consumed..], self.terms.packet_bytes_max) {
                 Ok(Front::Short { .. }) => break None,
-                Ok(Front::Frame { first_byte, body, rest }) => {
+                Ok(Front::Frame {
+                    first_byte,
+                    body,
+                    rest,
+                }) => {
                     if let Some(stop) = self.on_frame(index, first_byte, body) {
                         break Some(stop);
                     }
@@ -131,7 +143,9 @@ impl World {
             Reaction::Close(close) => Some(Stop::Close(close)),
             Reaction::Offer { alias } => {
                 // The session offers nothing but a PUBLISH.
-                let Packet::Publish(publish) = &packet else { return None };
+                let Packet::Publish(publish) = &packet else {
+                    return None;
+                };
                 match self.offer(index, publish, alias) {
                     Offered::Done => None,
                     Offered::Full => Some(Stop::Pause(Paused::LANE)),

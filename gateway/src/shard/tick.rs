@@ -4,9 +4,7 @@ use tributary_proto::close::Close;
 
 use super::client::{Paused, Reading};
 use super::world::{Order, Socket, World};
-use crate::limits::{
-    DEMOTIONS_PER_SEC_MAX, DRAIN_CLIENTS_PER_TICK, HOT_QUIET_SECS, TICKS_PER_SEC,
-};
+use crate::limits::{DEMOTIONS_PER_SEC_MAX, DRAIN_CLIENTS_PER_TICK, HOT_QUIET_SECS, TICKS_PER_SEC};
 
 impl World {
     /// Does what is due at `now_tick`. Sockets whose time is up are returned for their ring.
@@ -28,7 +26,9 @@ impl World {
     fn end_silent(&mut self) {
         while let Some(index) = self.wheel.pop(&mut self.clients, self.now_tick) {
             let now_tick = self.now_tick;
-            let Some(client) = self.clients.at(index) else { continue };
+            let Some(client) = self.clients.at(index) else {
+                continue;
+            };
             if client.paused.any() {
                 client.heard_tick = now_tick;
             }
@@ -44,8 +44,12 @@ impl World {
     fn demote_quiet(&mut self) {
         let now_sec = self.now_sec() as u16;
         for _ in 0..self.hot.len().min(DEMOTIONS_PER_SEC_MAX) {
-            let Some(at) = self.hot.pop_front() else { return };
-            let Some(client) = self.clients.find(at) else { continue };
+            let Some(at) = self.hot.pop_front() else {
+                return;
+            };
+            let Some(client) = self.clients.find(at) else {
+                continue;
+            };
             if client.reading != Reading::Multishot {
                 continue;
             }
@@ -54,7 +58,10 @@ impl World {
                 continue;
             }
             client.heat = 0;
-            self.orders.push(Order::CancelReceive(Socket { ring: client.ring, conn: client.conn }));
+            self.orders.push(Order::CancelReceive(Socket {
+                ring: client.ring,
+                conn: client.conn,
+            }));
             self.book().demotions.add(1);
         }
     }
@@ -63,11 +70,18 @@ impl World {
     fn overdue(&mut self) -> Vec<Socket> {
         let now_tick = self.now_tick;
         let mut overdue = Vec::new();
-        while self.strangers.front().is_some_and(|one| one.deadline_tick <= now_tick) {
+        while self
+            .strangers
+            .front()
+            .is_some_and(|one| one.deadline_tick <= now_tick)
+        {
             // The line above proves that there is a front.
             overdue.push(self.strangers.pop_front().unwrap().socket);
         }
-        let gone = self.leaving.iter().filter(|(_, leaving)| leaving.deadline_tick <= now_tick);
+        let gone = self
+            .leaving
+            .iter()
+            .filter(|(_, leaving)| leaving.deadline_tick <= now_tick);
         overdue.extend(gone.map(|(socket, _)| *socket));
         overdue
     }
@@ -85,7 +99,9 @@ impl World {
             let (some, next) = self.clients.some_from(start, 1024);
             from = next;
             for index in some {
-                let Some(client) = self.clients.at(index) else { continue };
+                let Some(client) = self.clients.at(index) else {
+                    continue;
+                };
                 if client.session.owed_count() > 0 {
                     self.pause(index, Paused::DRAIN);
                 } else if told_count < DRAIN_CLIENTS_PER_TICK {
@@ -102,7 +118,8 @@ impl World {
         while let Some(start) = from {
             let (some, next) = self.clients.some_from(start, 1024);
             from = next;
-            some.into_iter().for_each(|index| self.end(index, Close::ServerDrain));
+            some.into_iter()
+                .for_each(|index| self.end(index, Close::ServerDrain));
         }
     }
 }

@@ -32,17 +32,23 @@ impl Shard {
         let mailbox = &mailboxes.0[self.world.index];
         let eventfd: BufferedFile = tributary_ring::adopt(mailbox.wake().try_clone_fd()?);
         for (plane, listeners) in self.planes.iter_mut().zip(listeners) {
-            listeners.into_iter().for_each(|listener| plane.ring.listen(listener));
+            listeners
+                .into_iter()
+                .for_each(|listener| plane.ring.listen(listener));
         }
         self.keep_ticking();
         let started = Instant::now();
         loop {
-            self.planes.iter_mut().for_each(|plane| plane.ring.silence_wake());
+            self.planes
+                .iter_mut()
+                .for_each(|plane| plane.ring.silence_wake());
             let over = self.serve_busy(mailbox, &eventfd, started).await?;
             if over {
                 return Ok(());
             }
-            self.planes.iter_mut().for_each(|plane| plane.ring.sound_wake());
+            self.planes
+                .iter_mut()
+                .for_each(|plane| plane.ring.sound_wake());
             fence(Ordering::SeqCst);
             if self.turn(mailbox)? == 0 && !mailbox.is_unseen() && !self.has_submissions() {
                 self.rest(&eventfd).await?;
@@ -64,14 +70,19 @@ impl Shard {
             let begun = Instant::now();
             let mut done = self.turn(mailbox)?;
             self.tick(begun.duration_since(started));
-            self.world.book().loop_time.observe(begun.elapsed().as_micros() as u64);
+            self.world
+                .book()
+                .loop_time
+                .observe(begun.elapsed().as_micros() as u64);
             if self.is_over() {
                 return Ok(true);
             }
             // With one ring the wait also submits what the turn has left: one call instead of two.
             if done == 0 || self.planes.len() == 1 {
                 let plane = &mut self.planes[self.busiest];
-                plane.ring.wait(WAIT_COMPLETIONS, gather_micros, WAIT_MICROS_MAX)?;
+                plane
+                    .ring
+                    .wait(WAIT_COMPLETIONS, gather_micros, WAIT_MICROS_MAX)?;
                 let came = self.drain_ring(self.busiest);
                 gather_micros = match came {
                     WAIT_BUSY_COMPLETIONS.. => WAIT_GATHER_BUSY_MICROS,
@@ -128,7 +139,9 @@ impl Shard {
             self.world.on_room();
         }
         if mailbox.is_draining() && !self.world.draining {
-            self.planes.iter_mut().for_each(|plane| plane.ring.stop_accepting());
+            self.planes
+                .iter_mut()
+                .for_each(|plane| plane.ring.stop_accepting());
             self.world.begin_drain();
         }
         if mailbox.is_abandoned() {
@@ -157,7 +170,8 @@ impl Shard {
     /// Gives the reactor its turn until the eventfd says that there is work.
     async fn rest(&self, eventfd: &BufferedFile) -> io::Result<()> {
         let read = eventfd.read_at(0, EVENT_COUNT_BYTES).await;
-        read.map(drop).map_err(|error| io::Error::other(error.to_string()))
+        read.map(drop)
+            .map_err(|error| io::Error::other(error.to_string()))
     }
 
     /// Wakes the shard each tick. It also bounds a known fault of the runtime, which may park with

@@ -22,7 +22,10 @@ pub(super) struct Wheel {
 impl Wheel {
     /// An empty wheel at `now`.
     pub(super) fn new(now_tick: u32) -> Self {
-        Self { heads: vec![NOBODY; SLOTS], next_slot: now_tick / TICKS_PER_SLOT }
+        Self {
+            heads: vec![NOBODY; SLOTS],
+            next_slot: now_tick / TICKS_PER_SLOT,
+        }
     }
 
     /// Puts a client where it comes up at `tick` or up to a slot later; the furthest slot when
@@ -43,7 +46,9 @@ impl Wheel {
 
     /// Takes a client off the wheel.
     pub(super) fn take(&mut self, clients: &mut Clients, index: u32) {
-        let Some(client) = clients.at(index) else { return };
+        let Some(client) = clients.at(index) else {
+            return;
+        };
         let (next, previous) = (client.wheel_next, client.wheel_previous);
         if previous == NOBODY {
             return; // Not on the wheel.

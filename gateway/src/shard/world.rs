@@ -160,7 +160,10 @@ pub struct WorldPlan {
 impl World {
     /// An empty world.
     pub(super) fn new(plan: WorldPlan) -> Self {
-        let desks = plan.lanes.into_iter().map(|lane| Desk { lane, batch: Batch::default() });
+        let desks = plan.lanes.into_iter().map(|lane| Desk {
+            lane,
+            batch: Batch::default(),
+        });
         Self {
             index: plan.index,
             shard_count: plan.shard_count,
@@ -227,12 +230,17 @@ impl World {
 
     /// Stops reading a client's socket for this reason.
     pub(super) fn pause(&mut self, index: u32, reason: Paused) {
-        let Some(client) = self.clients.at(index) else { return };
+        let Some(client) = self.clients.at(index) else {
+            return;
+        };
         if !client.paused.add(reason) {
             return;
         }
         if client.reading == super::client::Reading::Multishot {
-            let socket = Socket { ring: client.ring, conn: client.conn };
+            let socket = Socket {
+                ring: client.ring,
+                conn: client.conn,
+            };
             self.orders.push(Order::CancelReceive(socket));
         }
         self.book().pauses.add(1);

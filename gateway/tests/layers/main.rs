@@ -206,7 +206,7 @@ fn the_ring_knows_neither_mqtt_nor_kafka() {
 }
 
 #[test]
-fn a_module_uses_only_modules_listed_before_it() {
+fn a_module_uses_only_modules_listed_below_it() {
     let sources = sources();
     let files: Vec<&Source> = sources.iter().collect();
     let is_root = |source: &&Source| {

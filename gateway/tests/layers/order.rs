@@ -1,5 +1,5 @@
 //! Who may lean on whom inside a crate: a module uses only modules that `lib.rs` (or `main.rs`)
-//! lists before it.
+//! lists below it, so that a crate reads top-down.
 
 use super::source::{Source, is_word};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,9 +44,9 @@ pub(crate) fn wrong_uses(root_file: &Source, files: &[&Source]) -> Vec<String> {
     let place = |module: &str| listed.iter().position(|other| *other == module);
     let mut wrong = Vec::new();
     for (module, used) in &uses {
-        for other in used.iter().filter(|other| place(other) > place(module)) {
+        for other in used.iter().filter(|other| place(other) < place(module)) {
             wrong.push(format!(
-                "{}: `{module}` uses `{other}`, listed after it",
+                "{}: `{module}` uses `{other}`, listed above it",
                 root_file.path
             ));
         }
@@ -110,7 +110,7 @@ fn named_after<'a>(code: &'a str, prefix: &str) -> BTreeSet<&'a str> {
     named
 }
 
-/// An order in which every use points back, or the modules that lean on each other in a circle.
+/// An order in which every use points down, or the modules that lean on each other in a circle.
 fn advice(listed: &[&str], uses: &BTreeMap<&str, BTreeSet<&str>>) -> String {
     let mut ordered: Vec<&str> = Vec::new();
     while ordered.len() < listed.len() {
@@ -127,6 +127,7 @@ fn advice(listed: &[&str], uses: &BTreeMap<&str, BTreeSet<&str>>) -> String {
         };
         ordered.push(module);
     }
+    ordered.reverse();
     format!("    an order that holds: {}", ordered.join(", "))
 }
 
@@ -147,10 +148,10 @@ fn circle(stuck: &str, ordered: &[&str], uses: &BTreeMap<&str, BTreeSet<&str>>) 
 }
 
 #[test]
-fn a_use_of_a_later_module_is_found_in_every_way_of_writing_it() {
+fn a_use_of_a_higher_module_is_found_in_every_way_of_writing_it() {
     let root = Source::new(
         "a/src/lib.rs",
-        "mod low;\npub mod middle;\npub(crate) mod high;\n",
+        "pub(crate) mod high;\npub mod middle;\nmod low;\n",
     );
     let wrong = |path: &str, text: &str| {
         let file = Source::new(path, text);

@@ -1,3 +1,5 @@
+//! The codec against bytes from the specifications.
+
 use super::decode::{Answer, Connack, answer};
 use super::encode::{self, PublishHead};
 use super::*;

@@ -1,3 +1,5 @@
+//! The ledger, written and read back, whole and torn.
+
 use super::*;
 use std::fs::{self, OpenOptions};
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+//! A device's publishing, step by step.
+
 use super::*;
 use crate::codec::decode::u16_at;
 use crate::codec::{Malformed, Version, each_frame};

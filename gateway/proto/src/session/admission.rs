@@ -74,16 +74,24 @@ pub fn welcome(
         packet_bytes_max: Some(terms.packet_bytes_max),
         topic_alias_max: (terms.topic_alias_max > 0).then_some(terms.topic_alias_max),
         assigned_client_id: assigned,
-        server_keep_alive_secs: admission.keep_alive_is_ours.then_some(admission.keep_alive_secs),
+        server_keep_alive_secs: admission
+            .keep_alive_is_ours
+            .then_some(admission.keep_alive_secs),
         retain_available: Some(false),
         wildcard_available: Some(false),
         subscription_ids_available: Some(false),
         shared_available: Some(false),
         ..ConnAckProperties::default()
     };
-    let connack = ConnAck { session_present: false, reason: Reason::Success, properties };
+    let connack = ConnAck {
+        session_present: false,
+        reason: Reason::Success,
+        properties,
+    };
     encode::connack(out, admission.version, &connack);
-    let longest = admission.packet_bytes_max.map_or(usize::MAX, |max| max as usize);
+    let longest = admission
+        .packet_bytes_max
+        .map_or(usize::MAX, |max| max as usize);
     if out.len() - start > longest {
         out.truncate(start);
         return Err(Reason::PacketTooLarge);
@@ -95,6 +103,13 @@ pub fn welcome(
 /// \[MQTT-3.2.2-6\].
 pub fn turn_away(version: Version, reason: Reason, out: &mut Vec<u8>) {
     let properties = ConnAckProperties::default();
-    encode::connack(out, version, &ConnAck { session_present: false, reason, properties });
+    encode::connack(
+        out,
+        version,
+        &ConnAck {
+            session_present: false,
+            reason,
+            properties,
+        },
+    );
 }
-

@@ -32,21 +32,28 @@ impl Bench {
         };
         Self {
             session: Session::new(&admission),
-            terms: Terms { receive_max: 3, topic_alias_max: 2, ..Terms::default() },
+            terms: Terms {
+                receive_max: 3,
+                topic_alias_max: 2,
+                ..Terms::default()
+            },
             pool: BusyPool::default(),
             out: Vec::new(),
         }
     }
 
     fn give(&mut self, packet: Packet<'_>) -> Did {
-        let reaction =
-            self.session.on_packet(&packet, &self.terms, &mut self.pool, &mut self.out);
+        let reaction = self
+            .session
+            .on_packet(&packet, &self.terms, &mut self.pool, &mut self.out);
         match reaction {
             Reaction::Done => Did::Done,
             Reaction::Wait => Did::Wait,
             Reaction::Close(close) => Did::Close(close),
             Reaction::Offer { alias } => {
-                let Packet::Publish(publish) = packet else { panic!("{packet:?}") };
+                let Packet::Publish(publish) = packet else {
+                    panic!("{packet:?}")
+                };
                 let topic = match alias {
                     0 => publish.topic.to_owned(),
                     alias => self.session.topic(alias).unwrap().to_owned(),
@@ -63,7 +70,9 @@ impl Bench {
     }
 
     fn settle(&mut self, packet_id: u16, reason: Reason) -> Settled {
-        self.session.on_settled(packet_id, reason, &mut self.pool, &mut self.out).0
+        self.session
+            .on_settled(packet_id, reason, &mut self.pool, &mut self.out)
+            .0
     }
 
     /// What was written since the last look.
@@ -85,8 +94,10 @@ fn publish(packet_id: u16, qos: Qos) -> Packet<'static> {
 }
 
 fn aliased(alias: u16, topic: &str) -> Packet<'_> {
-    let properties =
-        PublishProperties { topic_alias: NonZeroU16::new(alias), ..PublishProperties::default() };
+    let properties = PublishProperties {
+        topic_alias: NonZeroU16::new(alias),
+        ..PublishProperties::default()
+    };
     Packet::Publish(Publish {
         dup: false,
         qos: Qos::AtMostOnce,
@@ -100,7 +111,12 @@ fn aliased(alias: u16, topic: &str) -> Packet<'_> {
 
 fn release(packet_id: u16) -> Packet<'static> {
     let (reason_string, user_properties) = (None, Default::default());
-    Packet::PubRel(Ack { packet_id, reason: Reason::Success, reason_string, user_properties })
+    Packet::PubRel(Ack {
+        packet_id,
+        reason: Reason::Success,
+        reason_string,
+        user_properties,
+    })
 }
 
 const PUBACK: u8 = 0x40;
@@ -117,7 +133,10 @@ fn acknowledgements_leave_in_the_order_of_the_publishes() {
     assert_eq!(bench.settle(2, Reason::Success), Settled::Owed);
     assert_eq!(bench.written(), []);
     bench.settle(1, Reason::Success);
-    assert_eq!(bench.written(), [PUBACK, 2, 0, 1, PUBREC, 2, 0, 2, PUBACK, 2, 0, 3]);
+    assert_eq!(
+        bench.written(),
+        [PUBACK, 2, 0, 1, PUBREC, 2, 0, 2, PUBACK, 2, 0, 3]
+    );
 }
 
 #[test]
@@ -133,7 +152,10 @@ fn an_answer_on_the_spot_waits_for_the_ones_before_it() {
     );
     assert_eq!(bench.written(), []);
     bench.settle(1, Reason::QuotaExceeded);
-    assert_eq!(bench.written(), [PUBACK, 3, 0, 1, 0x97, PUBACK, 3, 0, 2, 0x10]);
+    assert_eq!(
+        bench.written(),
+        [PUBACK, 3, 0, 1, 0x97, PUBACK, 3, 0, 2, 0x10]
+    );
 }
 
 #[test]
@@ -148,7 +170,10 @@ fn a_repeated_qos_2_publish_is_answered_again_and_not_offered_again() {
     assert_eq!(bench.written(), [PUBREC, 2, 0, 7]);
     assert_eq!(bench.give(release(7)), Did::Done);
     assert_eq!(bench.written(), [PUBCOMP, 2, 0, 7]);
-    assert_eq!(bench.give(publish(7, Qos::ExactlyOnce)), Did::Offered("t".into()));
+    assert_eq!(
+        bench.give(publish(7, Qos::ExactlyOnce)),
+        Did::Offered("t".into())
+    );
 }
 
 #[test]
@@ -157,7 +182,10 @@ fn a_refused_qos_2_publish_frees_its_packet_id() {
     bench.take(7, Qos::ExactlyOnce);
     bench.settle(7, Reason::QuotaExceeded);
     assert_eq!(bench.written(), [PUBREC, 3, 0, 7, 0x97]);
-    assert_eq!(bench.give(publish(7, Qos::ExactlyOnce)), Did::Offered("t".into()));
+    assert_eq!(
+        bench.give(publish(7, Qos::ExactlyOnce)),
+        Did::Offered("t".into())
+    );
 }
 
 #[test]
@@ -189,7 +217,10 @@ fn more_than_the_receive_maximum_ends_mqtt_5_and_makes_mqtt_3_wait() {
         let mut bench = Bench::new(version);
         (1..=3).for_each(|id| bench.take(id, Qos::AtLeastOnce));
         assert_eq!(bench.give(publish(4, Qos::AtLeastOnce)), did);
-        assert_eq!(bench.give(publish(0, Qos::AtMostOnce)), Did::Offered("t".into()));
+        assert_eq!(
+            bench.give(publish(0, Qos::AtMostOnce)),
+            Did::Offered("t".into())
+        );
     }
 }
 
@@ -225,7 +256,10 @@ fn an_idle_client_owns_nothing_behind_its_record() {
     assert!(bench.session.busy.is_none());
     bench.take(2, Qos::ExactlyOnce);
     bench.settle(2, Reason::Success);
-    assert!(bench.session.busy.is_some(), "the packet id is taken until PUBREL");
+    assert!(
+        bench.session.busy.is_some(),
+        "the packet id is taken until PUBREL"
+    );
     bench.give(release(2));
     bench.session.rest(&mut bench.pool);
     assert!(bench.session.busy.is_none());
@@ -243,7 +277,10 @@ fn a_session_without_expiry_cannot_ask_for_one_when_leaving() {
         })
     };
     let mut bench = Bench::new(Version::V5);
-    assert_eq!(bench.give(farewell(Some(0))), Did::Close(Close::ClientDisconnect));
+    assert_eq!(
+        bench.give(farewell(Some(0))),
+        Did::Close(Close::ClientDisconnect)
+    );
     let raised = Did::Close(Close::Violation(Reason::ProtocolError));
     assert_eq!(bench.give(farewell(Some(1))), raised);
 }
@@ -252,7 +289,9 @@ fn a_session_without_expiry_cannot_ask_for_one_when_leaving() {
 fn subscribe_is_refused_filter_by_filter() {
     let body = [0, 5, 0, 0, 1, b'a', 1, 0, 1, b'b', 0];
     let frame = crate::decode::packet(Version::V5, 0x82, &body).unwrap();
-    let Packet::Subscribe(Subscribe { packet_id: 5, .. }) = frame else { panic!("{frame:?}") };
+    let Packet::Subscribe(Subscribe { packet_id: 5, .. }) = frame else {
+        panic!("{frame:?}")
+    };
     let mut bench = Bench::new(Version::V5);
     assert_eq!(bench.give(frame), Did::Done);
     assert_eq!(bench.written(), [0x90, 5, 0, 5, 0, 0x83, 0x83]);

@@ -44,7 +44,11 @@ impl Window {
 
     /// Remembers a PUBLISH whose answer will come later.
     pub(super) fn expect(&mut self, packet_id: u16, qos: Qos) {
-        self.push(Owed { packet_id, qos, answer: None });
+        self.push(Owed {
+            packet_id,
+            qos,
+            answer: None,
+        });
     }
 
     /// Takes in an answer that is known at once, and writes what may go out.
@@ -56,7 +60,11 @@ impl Window {
         reason: Reason,
         out: &mut Vec<u8>,
     ) {
-        let owed = Owed { packet_id, qos, answer: Some(reason) };
+        let owed = Owed {
+            packet_id,
+            qos,
+            answer: Some(reason),
+        };
         if self.owed.is_empty() {
             owed.write(version, reason, out);
         } else {

@@ -1,3 +1,5 @@
+//! The judge, on records that are right and wrong in every way it names.
+
 use super::*;
 
 const RUN: &str = "judged";
