@@ -170,7 +170,7 @@ books! { names;
 }
 
 impl ShardBooks {
-    /// A sign of life, once per turn and at least once a second while parked.
+    /// A sign of life, once per tick, parked or not.
     pub fn beat(&self, now: Instant) {
         let millis = now.saturating_duration_since(self.opened).as_millis() as u64;
         self.heartbeat_millis.store(millis, Ordering::Relaxed);

@@ -22,7 +22,7 @@ pub enum LaneState {
     /// Never reached a broker yet.
     Connecting,
     Up,
-    /// Reached one before, none now.
+    /// No broker is reached, whether or not one was before.
     Down,
 }
 

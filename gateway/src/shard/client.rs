@@ -131,8 +131,8 @@ impl Client {
         self.heat >= crate::limits::HOT_READS
     }
 
-    /// The tick at which its silence has lasted too long; `None` without keep-alive, or while it
-    /// was this gateway that did not listen.
+    /// The tick at which its silence has lasted too long; `None` without keep-alive. Whether it was
+    /// this gateway that did not listen is for the caller to ask.
     pub(super) fn silence_ends(&self) -> Option<u32> {
         let secs = u32::from(self.session.keep_alive_secs());
         let allowed = secs * crate::limits::TICKS_PER_SEC * 3 / 2;

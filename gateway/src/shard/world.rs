@@ -125,7 +125,7 @@ pub(super) struct World {
     pub scratch: Vec<u8>,
     /// Coarse time.
     pub now_tick: u32,
-    /// Whether the gateway drains, and where the sweep stands.
+    /// Whether the gateway drains.
     pub draining: bool,
     /// Lines about single connections that may still be written this second.
     pub log_budget: LogBudget,
