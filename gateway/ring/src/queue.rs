@@ -254,7 +254,7 @@ mod tests {
         // and it does some 20 pieces of that per enter.
         queue.enter().unwrap();
         assert!(queue.backlog.is_empty() && queue.ring.submission().is_empty());
-        while (queue.has_completions() || queue.has_submissions()) {
+        while queue.has_completions() || queue.has_submissions() {
             queue.harvest(&mut completions, 1024);
             queue.enter().unwrap();
         }
