@@ -86,8 +86,8 @@ pub struct BusyPool {
 
 /// Spare boxes kept per shard; beyond that they go back to the allocator.
 const BUSY_SPARE_COUNT_MAX: usize = 1024;
-/// Window entries a spare box may keep allocated.
-const WINDOW_ENTRIES_KEPT: usize = 64;
+/// Entries of each list that a spare box may keep allocated.
+const ENTRIES_KEPT: usize = 64;
 
 impl Session {
     /// A session for a client that was just let in.
@@ -193,8 +193,9 @@ impl Session {
         if qos == Qos::ExactlyOnce && !reason.is_failure() {
             busy.unreleased.push(packet_id);
         }
-        busy.window
-            .settle_now(self.version, packet_id, qos, reason, out);
+        busy.window.settle_now(self.version, packet_id, qos, reason, out);
+        // A refusal on the spot leaves nothing to wait for.
+        self.rest(pool);
         Settled::Owed
     }
 
@@ -232,7 +233,7 @@ impl Session {
         }
     }
 
-    /// The connection is gone: says how many PUBLISHes were still owed an answer, by QoS.
+    /// The connection is gone, and whatever it had unfinished with it.
     pub fn on_gone(&mut self, pool: &mut BusyPool) {
         pool.give_back(self.busy.take());
     }
@@ -252,8 +253,10 @@ impl Session {
             Ok(alias) => alias,
             Err(close) => return Reaction::Close(close),
         };
-        if publish.qos == Qos::ExactlyOnce && self.repeats(publish.packet_id, out) {
-            return Reaction::Done;
+        if publish.qos == Qos::ExactlyOnce
+            && let Some(reaction) = self.on_repeat(publish.packet_id, terms, out)
+        {
+            return reaction;
         }
         if publish.qos != Qos::AtMostOnce && self.is_full(terms) {
             // Only MQTT 5 was told the bound and can be blamed [MQTT-3.3.4-9].
@@ -292,29 +295,31 @@ impl Session {
         }
     }
 
-    /// Whether a QoS 2 PUBLISH is one already taken; answers it again if so \[MQTT-4.3.3-10\].
-    fn repeats(&mut self, packet_id: u16, out: &mut Vec<u8>) -> bool {
+    /// Answers a QoS 2 PUBLISH that was already taken again \[MQTT-4.3.3-10\]; `None` when it is new.
+    fn on_repeat(&mut self, packet_id: u16, terms: &Terms, out: &mut Vec<u8>) -> Option<Reaction> {
         let version = self.version;
-        let Some(busy) = self.busy.as_mut() else {
-            return false;
-        };
-        if !busy.unreleased.contains(&packet_id) {
-            return false;
+        let busy = self.busy.as_mut().filter(|busy| busy.unreleased.contains(&packet_id))?;
+        // One PUBREC answers however many repetitions came before it: else a client that repeats
+        // itself behind an unanswered PUBLISH would grow the window without bound.
+        if busy.window.holds(packet_id, Qos::ExactlyOnce) {
+            return Some(Reaction::Done);
         }
-        if busy.window.awaited(packet_id).is_none() {
-            busy.window
-                .settle_now(version, packet_id, Qos::ExactlyOnce, Reason::Success, out);
+        if busy.window.len() >= usize::from(terms.receive_max) {
+            return Some(Reaction::Wait);
         }
-        true
+        busy.window.settle_now(version, packet_id, Qos::ExactlyOnce, Reason::Success, out);
+        Some(Reaction::Done)
     }
 
     fn on_release(&mut self, release: &Ack<'_>, out: &mut Vec<u8>) {
         let id = release.packet_id;
         let known = self.busy.as_mut().is_some_and(|busy| {
-            let place = busy.unreleased.iter().position(|taken| *taken == id);
-            place
-                .map(|place| busy.unreleased.swap_remove(place))
-                .is_some()
+            let Some(place) = busy.unreleased.iter().position(|taken| *taken == id) else {
+                return false;
+            };
+            busy.unreleased.swap_remove(place);
+            busy.window.forget_repeat(id);
+            true
         });
         let reason = if known {
             Reason::Success
@@ -342,7 +347,11 @@ impl Session {
             return false;
         };
         let unacknowledged = match self.version {
-            Version::V5 => busy.window.at_least_once_count() + busy.unreleased.len(),
+            // A PUBREL before its PUBREC frees the packet id, but not the place in the window.
+            Version::V5 => {
+                let unreleased = busy.window.at_least_once_count() + busy.unreleased.len();
+                unreleased.max(busy.window.len())
+            }
             _ => busy.window.len(),
         };
         unacknowledged >= usize::from(terms.receive_max)
@@ -370,9 +379,10 @@ impl BusyPool {
         if self.spare.len() == BUSY_SPARE_COUNT_MAX {
             return;
         }
-        busy.window.clear(WINDOW_ENTRIES_KEPT);
+        busy.window.clear(ENTRIES_KEPT);
         busy.unreleased.clear();
-        busy.aliases.clear();
+        busy.unreleased.shrink_to(ENTRIES_KEPT);
+        busy.aliases.clear(ENTRIES_KEPT);
         self.spare.push(busy);
     }
 }

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::*;
+use crate::route::RouteRule;
 use crate::log::Format;
 
 /// A stand-in for the compiler of routes: knows two mistakes.

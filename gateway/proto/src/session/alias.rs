@@ -28,8 +28,9 @@ impl Aliases {
         self.topics.is_empty()
     }
 
-    /// Forgets all of them.
-    pub(super) fn clear(&mut self) {
+    /// Forgets all of them, and gives memory back that few clients need.
+    pub(super) fn clear(&mut self, entries_kept: usize) {
         self.topics.clear();
+        self.topics.shrink_to(entries_kept);
     }
 }

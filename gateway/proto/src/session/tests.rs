@@ -177,6 +177,61 @@ fn a_repeated_qos_2_publish_is_answered_again_and_not_offered_again() {
 }
 
 #[test]
+fn repetitions_behind_an_unanswered_publish_are_answered_once() {
+    for version in [Version::V311, Version::V5] {
+        let mut bench = Bench::new(version);
+        bench.take(7, Qos::ExactlyOnce);
+        bench.settle(7, Reason::Success);
+        assert_eq!(bench.written(), [PUBREC, 2, 0, 7]);
+        bench.take(1, Qos::AtLeastOnce);
+        for _ in 0..100 {
+            assert_eq!(bench.give(publish(7, Qos::ExactlyOnce)), Did::Done);
+        }
+        assert_eq!(bench.session.owed_count(), 2, "the PUBLISH that waits, and one repetition");
+        bench.settle(1, Reason::Success);
+        assert_eq!(bench.written(), [PUBACK, 2, 0, 1, PUBREC, 2, 0, 7]);
+    }
+}
+
+#[test]
+fn a_repetition_waits_when_too_much_is_owed() {
+    let mut bench = Bench::new(Version::V311);
+    bench.take(7, Qos::ExactlyOnce);
+    bench.settle(7, Reason::Success);
+    (1..=3).for_each(|id| bench.take(id, Qos::AtLeastOnce));
+    assert_eq!(bench.give(publish(7, Qos::ExactlyOnce)), Did::Wait);
+    bench.settle(1, Reason::Success);
+    assert_eq!(bench.give(publish(7, Qos::ExactlyOnce)), Did::Done);
+}
+
+#[test]
+fn a_release_takes_back_the_answer_to_a_repetition() {
+    let mut bench = Bench::new(Version::V311);
+    bench.take(7, Qos::ExactlyOnce);
+    bench.settle(7, Reason::Success);
+    bench.take(1, Qos::AtLeastOnce);
+    bench.give(publish(7, Qos::ExactlyOnce));
+    bench.give(release(7));
+    assert_eq!(bench.written(), [PUBREC, 2, 0, 7, PUBCOMP, 2, 0, 7]);
+    bench.take(7, Qos::ExactlyOnce);
+    bench.settle(1, Reason::Success);
+    assert_eq!(bench.written(), [PUBACK, 2, 0, 1], "the new message 7 is not in Kafka yet");
+    bench.settle(7, Reason::Success);
+    assert_eq!(bench.written(), [PUBREC, 2, 0, 7]);
+}
+
+#[test]
+fn a_release_before_its_time_makes_no_room() {
+    let mut bench = Bench::new(Version::V5);
+    for id in 1..=3 {
+        bench.take(id, Qos::ExactlyOnce);
+        bench.give(release(id));
+    }
+    let too_many = Did::Close(Close::ReceiveMaximum);
+    assert_eq!(bench.give(publish(4, Qos::ExactlyOnce)), too_many);
+}
+
+#[test]
 fn a_refused_qos_2_publish_frees_its_packet_id() {
     let mut bench = Bench::new(Version::V5);
     bench.take(7, Qos::ExactlyOnce);
@@ -263,6 +318,27 @@ fn an_idle_client_owns_nothing_behind_its_record() {
     bench.give(release(2));
     bench.session.rest(&mut bench.pool);
     assert!(bench.session.busy.is_none());
+}
+
+#[test]
+fn a_refusal_on_the_spot_leaves_nothing_behind() {
+    let mut bench = Bench::new(Version::V5);
+    let (pool, out) = (&mut bench.pool, &mut bench.out);
+    bench.session.on_answered(1, Qos::ExactlyOnce, Reason::NotAuthorized, pool, out);
+    assert_eq!(bench.written(), [PUBREC, 3, 0, 1, 0x87]);
+    assert!(bench.session.busy.is_none());
+}
+
+#[test]
+fn a_spare_box_keeps_little_memory() {
+    let mut bench = Bench::new(Version::V5);
+    bench.terms = Terms { receive_max: u16::MAX, topic_alias_max: u16::MAX, ..Terms::default() };
+    (1..=5_000).for_each(|id| bench.take(id, Qos::ExactlyOnce));
+    bench.give(aliased(5_000, "a"));
+    bench.session.on_gone(&mut bench.pool);
+    let [spare] = &bench.pool.spare[..] else { panic!("one box came back") };
+    assert!(spare.is_idle());
+    assert!(spare.unreleased.capacity() <= ENTRIES_KEPT);
 }
 
 #[test]

@@ -78,6 +78,22 @@ impl Window {
         self.owed.iter().find(unanswered).map(|owed| owed.qos)
     }
 
+    /// Whether an acknowledgement of this kind for this packet id is still to be written.
+    pub(super) fn holds(&self, packet_id: u16, qos: Qos) -> bool {
+        self.owed.iter().any(|owed| owed.packet_id == packet_id && owed.qos == qos)
+    }
+
+    /// Drops a PUBREC that waits for its turn, now that the client has said PUBREL.
+    ///
+    /// The client has had one, and this was the answer to a repetition. After PUBCOMP the packet id
+    /// may stand for another message, which that PUBREC must not acknowledge \[MQTT-4.3.3-2\].
+    pub(super) fn forget_repeat(&mut self, packet_id: u16) {
+        // The front never waits for its turn, so nothing else moves up to it.
+        self.owed.retain(|owed| {
+            owed.packet_id != packet_id || owed.qos != Qos::ExactlyOnce || owed.answer.is_none()
+        });
+    }
+
     /// Takes in the answer to an earlier PUBLISH and writes every acknowledgement that now stands
     /// at the front. Says the quality of service of the PUBLISH, or `None` when it is not owed.
     pub(super) fn settle(
