@@ -67,8 +67,6 @@ pub const DEMOTIONS_PER_SEC_MAX: usize = 512;
 pub const DRAIN_CLIENTS_PER_TICK: usize = 2_000;
 /// Log lines about single connections per shard and second; the rest is counted.
 pub const CONNECTION_LINES_PER_SEC_MAX: u32 = 20;
-/// Notes in a shard's mailbox from other threads, delivery reports apart.
-pub const MAILBOX_NOTES_MAX: usize = 1024;
 
 /// User memory of one idle connected client with a 16-byte client id, owner by owner.
 pub mod idle_client {

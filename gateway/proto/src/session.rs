@@ -81,6 +81,10 @@ pub enum Settled {
 /// Boxes of [`Busy`] that wait for their next client; bounded.
 #[derive(Debug, Default)]
 pub struct BusyPool {
+    #[expect(
+        clippy::vec_box,
+        reason = "a client holds the box itself: 8 bytes of its record"
+    )]
     spare: Vec<Box<Busy>>,
 }
 
@@ -193,7 +197,8 @@ impl Session {
         if qos == Qos::ExactlyOnce && !reason.is_failure() {
             busy.unreleased.push(packet_id);
         }
-        busy.window.settle_now(self.version, packet_id, qos, reason, out);
+        busy.window
+            .settle_now(self.version, packet_id, qos, reason, out);
         // A refusal on the spot leaves nothing to wait for.
         self.rest(pool);
         Settled::Owed
@@ -298,7 +303,10 @@ impl Session {
     /// Answers a QoS 2 PUBLISH that was already taken again \[MQTT-4.3.3-10\]; `None` when it is new.
     fn on_repeat(&mut self, packet_id: u16, terms: &Terms, out: &mut Vec<u8>) -> Option<Reaction> {
         let version = self.version;
-        let busy = self.busy.as_mut().filter(|busy| busy.unreleased.contains(&packet_id))?;
+        let busy = self
+            .busy
+            .as_mut()
+            .filter(|busy| busy.unreleased.contains(&packet_id))?;
         // One PUBREC answers however many repetitions came before it: else a client that repeats
         // itself behind an unanswered PUBLISH would grow the window without bound.
         if busy.window.holds(packet_id, Qos::ExactlyOnce) {
@@ -307,7 +315,8 @@ impl Session {
         if busy.window.len() >= usize::from(terms.receive_max) {
             return Some(Reaction::Wait);
         }
-        busy.window.settle_now(version, packet_id, Qos::ExactlyOnce, Reason::Success, out);
+        busy.window
+            .settle_now(version, packet_id, Qos::ExactlyOnce, Reason::Success, out);
         Some(Reaction::Done)
     }
 

@@ -31,7 +31,7 @@ pub fn listeners(addr: SocketAddr, count: usize, backlog: i32) -> io::Result<Vec
     if addr.port() != 0 && port_is_taken(addr)? {
         return Err(io::Error::new(
             io::ErrorKind::AddrInUse,
-            format!("{addr} is taken: another process listens there"),
+            "another process listens there",
         ));
     }
     let first = listener(addr, backlog)?;

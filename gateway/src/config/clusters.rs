@@ -3,11 +3,7 @@
 use super::faults::Place;
 use super::section::Section;
 use super::settings::{Cluster, EMBEDDED_CLUSTER};
-
-const PENDING_RECORDS_DEFAULT: u64 = 200_000;
-const PENDING_BYTES_DEFAULT: u64 = 256 << 20;
-/// Each ProduceRequest costs about 100 us between client and broker; 2,000 a second measured well.
-const REQUESTS_PER_SEC_DEFAULT: u64 = 2_000;
+use crate::kafka::limits;
 
 /// What librdkafka must not be told from outside, since the promise to the devices hangs on it,
 /// and the words that tell the same as the gateway does.
@@ -95,13 +91,17 @@ fn cluster(mut section: Section<'_>, name: String, overridden: bool) -> Cluster 
         }
         cluster.properties.insert(property, value);
     }
-    if let Some(records) = section.number("pending_records_max", 1..=100_000_000) {
+    if let Some(records) =
+        section.number("pending_records_max", 1..=limits::PENDING_RECORDS_CEILING)
+    {
         cluster.pending_records_max = records;
     }
-    if let Some(bytes) = section.number("pending_bytes_max", 1 << 20..=1 << 40) {
+    if let Some(bytes) =
+        section.number("pending_bytes_max", 1 << 20..=limits::PENDING_BYTES_CEILING)
+    {
         cluster.pending_bytes_max = bytes;
     }
-    if let Some(requests) = section.number("requests_per_sec", 1..=1_000_000) {
+    if let Some(requests) = section.number("requests_per_sec", 0..=1_000_000) {
         cluster.requests_per_sec = requests;
     }
     section.close();
@@ -114,9 +114,9 @@ impl Cluster {
             name: name.to_string(),
             brokers: brokers.to_vec(),
             properties: Default::default(),
-            pending_records_max: PENDING_RECORDS_DEFAULT,
-            pending_bytes_max: PENDING_BYTES_DEFAULT,
-            requests_per_sec: REQUESTS_PER_SEC_DEFAULT,
+            pending_records_max: limits::PENDING_RECORDS_MAX_DEFAULT,
+            pending_bytes_max: limits::PENDING_BYTES_MAX_DEFAULT,
+            requests_per_sec: u64::from(limits::REQUESTS_PER_SEC_DEFAULT),
         }
     }
 }

@@ -6,8 +6,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::*;
-use crate::route::RouteRule;
 use crate::log::Format;
+use crate::route::RouteRule;
 
 /// A stand-in for the compiler of routes: knows two mistakes.
 fn check_routes(rules: &[RouteRule]) -> Vec<RouteFault> {

@@ -23,7 +23,8 @@ pub struct Ticket {
     pub packet_id: u16,
 }
 
-const _: () = assert!(limits::TICKET_SLOTS_MAX == 1 << 24);
+const _: () = assert!(limits::TICKET_SLOTS_MAX as usize == crate::limits::CLIENTS_PER_SHARD_MAX);
+const _: () = assert!(crate::limits::SHARDS_MAX == 1 << 8);
 const _: () = assert!(size_of::<usize>() == size_of::<u64>());
 
 impl Ticket {

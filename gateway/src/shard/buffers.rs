@@ -6,6 +6,10 @@ use crate::limits::{SPARE_BUFFER_BYTES_MAX, SPARE_BUFFERS_MAX};
 /// The pool; bounded in count and in the size of what it keeps.
 #[derive(Default)]
 pub(super) struct Spares {
+    #[expect(
+        clippy::vec_box,
+        reason = "a client holds the box itself: 8 bytes of its record"
+    )]
     ios: Vec<Box<Io>>,
     buffers: Vec<Vec<u8>>,
 }

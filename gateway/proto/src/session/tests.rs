@@ -187,7 +187,11 @@ fn repetitions_behind_an_unanswered_publish_are_answered_once() {
         for _ in 0..100 {
             assert_eq!(bench.give(publish(7, Qos::ExactlyOnce)), Did::Done);
         }
-        assert_eq!(bench.session.owed_count(), 2, "the PUBLISH that waits, and one repetition");
+        assert_eq!(
+            bench.session.owed_count(),
+            2,
+            "the PUBLISH that waits, and one repetition"
+        );
         bench.settle(1, Reason::Success);
         assert_eq!(bench.written(), [PUBACK, 2, 0, 1, PUBREC, 2, 0, 7]);
     }
@@ -215,7 +219,11 @@ fn a_release_takes_back_the_answer_to_a_repetition() {
     assert_eq!(bench.written(), [PUBREC, 2, 0, 7, PUBCOMP, 2, 0, 7]);
     bench.take(7, Qos::ExactlyOnce);
     bench.settle(1, Reason::Success);
-    assert_eq!(bench.written(), [PUBACK, 2, 0, 1], "the new message 7 is not in Kafka yet");
+    assert_eq!(
+        bench.written(),
+        [PUBACK, 2, 0, 1],
+        "the new message 7 is not in Kafka yet"
+    );
     bench.settle(7, Reason::Success);
     assert_eq!(bench.written(), [PUBREC, 2, 0, 7]);
 }
@@ -324,7 +332,9 @@ fn an_idle_client_owns_nothing_behind_its_record() {
 fn a_refusal_on_the_spot_leaves_nothing_behind() {
     let mut bench = Bench::new(Version::V5);
     let (pool, out) = (&mut bench.pool, &mut bench.out);
-    bench.session.on_answered(1, Qos::ExactlyOnce, Reason::NotAuthorized, pool, out);
+    bench
+        .session
+        .on_answered(1, Qos::ExactlyOnce, Reason::NotAuthorized, pool, out);
     assert_eq!(bench.written(), [PUBREC, 3, 0, 1, 0x87]);
     assert!(bench.session.busy.is_none());
 }
@@ -332,11 +342,17 @@ fn a_refusal_on_the_spot_leaves_nothing_behind() {
 #[test]
 fn a_spare_box_keeps_little_memory() {
     let mut bench = Bench::new(Version::V5);
-    bench.terms = Terms { receive_max: u16::MAX, topic_alias_max: u16::MAX, ..Terms::default() };
+    bench.terms = Terms {
+        receive_max: u16::MAX,
+        topic_alias_max: u16::MAX,
+        ..Terms::default()
+    };
     (1..=5_000).for_each(|id| bench.take(id, Qos::ExactlyOnce));
     bench.give(aliased(5_000, "a"));
     bench.session.on_gone(&mut bench.pool);
-    let [spare] = &bench.pool.spare[..] else { panic!("one box came back") };
+    let [spare] = &bench.pool.spare[..] else {
+        panic!("one box came back")
+    };
     assert!(spare.is_idle());
     assert!(spare.unreleased.capacity() <= ENTRIES_KEPT);
 }

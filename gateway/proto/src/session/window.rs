@@ -80,7 +80,9 @@ impl Window {
 
     /// Whether an acknowledgement of this kind for this packet id is still to be written.
     pub(super) fn holds(&self, packet_id: u16, qos: Qos) -> bool {
-        self.owed.iter().any(|owed| owed.packet_id == packet_id && owed.qos == qos)
+        self.owed
+            .iter()
+            .any(|owed| owed.packet_id == packet_id && owed.qos == qos)
     }
 
     /// Drops a PUBREC that waits for its turn, now that the client has said PUBREL.
