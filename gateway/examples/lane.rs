@@ -184,7 +184,10 @@ fn publish(
         lane.submit(0, &mut batch);
         let next = begin + (sent - numbers.start + 1) * 1_000_000_000 / rate;
         let next = Duration::from_nanos(next);
-        #[expect(clippy::disallowed_methods, reason = "a paced publisher, not a shard or a test")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a paced publisher, not a shard or a test"
+        )]
         std::thread::sleep(next.saturating_sub(clock.start.elapsed()).max(TURN));
     }
     Ok(full)
