@@ -85,7 +85,7 @@ fn idle_client(gateway: &Gateway, number: usize) -> Client {
 }
 
 /// Thousands of sockets in this one process want more than the usual 1,024 descriptors.
-fn raise_descriptor_limit() {
+pub(crate) fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(

@@ -16,5 +16,6 @@ mod malformed;
 mod order;
 mod outage;
 mod refused;
+mod rings;
 mod startup;
 mod takeover;

@@ -19,6 +19,8 @@ const START_DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) struct Launch {
     config: Option<String>,
     kafka: Option<String>,
+    connections_max: Option<usize>,
+    descriptors_max: Option<usize>,
 }
 
 impl Launch {
@@ -35,14 +37,32 @@ impl Launch {
         self
     }
 
+    /// So many connections at most, by the command line.
+    pub(crate) fn connections_max(mut self, count: usize) -> Launch {
+        self.connections_max = Some(count);
+        self
+    }
+
+    /// A hard limit on open files, which also bounds each ring's table.
+    pub(crate) fn descriptors_max(mut self, count: usize) -> Launch {
+        self.descriptors_max = Some(count);
+        self
+    }
+
     pub(crate) fn start(self) -> Gateway {
-        let mut command = tributary();
+        let mut command = match self.descriptors_max {
+            None => tributary(),
+            Some(count) => limited(count),
+        };
         command.args(["run", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]);
         if let Some(text) = &self.config {
             command.arg("--config").arg(config_file(text));
         }
         if let Some(bootstrap) = &self.kafka {
             command.args(["--kafka", bootstrap]);
+        }
+        if let Some(count) = self.connections_max {
+            command.args(["--max-connections", &count.to_string()]);
         }
         Gateway::from_child(command.spawn().expect("the gateway's binary runs"))
     }
@@ -194,9 +214,23 @@ pub(crate) fn config_file(text: &str) -> PathBuf {
 }
 
 /// The binary under test: the one just built, or the one that `TRIBUTARY_BIN` names.
+fn binary() -> std::ffi::OsString {
+    std::env::var_os("TRIBUTARY_BIN").unwrap_or(env!("CARGO_BIN_EXE_tributary").into())
+}
+
+/// The gateway under a lower limit on open files.
+fn limited(descriptors_max: usize) -> Command {
+    let mut command = Command::new("/bin/sh");
+    let script = format!("ulimit -n {descriptors_max} && exec \"$0\" \"$@\"");
+    command.arg("-c").arg(script).arg(binary());
+    prepared(command)
+}
+
 fn tributary() -> Command {
-    let built = env!("CARGO_BIN_EXE_tributary").into();
-    let mut command = Command::new(std::env::var_os("TRIBUTARY_BIN").unwrap_or(built));
+    prepared(Command::new(binary()))
+}
+
+fn prepared(mut command: Command) -> Command {
     // The settings of the person at the desk must not reach the gateway under test.
     for (name, _) in std::env::vars_os() {
         let ours = name.to_string_lossy().starts_with("TRIBUTARY_");
