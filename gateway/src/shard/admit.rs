@@ -129,7 +129,10 @@ impl World {
             paused: Paused::default(),
             heat: 0,
             heat_sec: 0,
+            generation: 0,
             dirty: false,
+            listed_hot: false,
+            listed_stalled: false,
         })?;
         if let Some(tick) = self.clients.find(at).and_then(|client| client.silence_ends()) {
             self.wheel.put(&mut self.clients, at.index, tick);
