@@ -49,7 +49,7 @@ impl World {
         match desk.lane.admit(route.weigh(&context, publish.payload.len())) {
             kafka::Offer::Accepted => {}
             kafka::Offer::Full => {
-                self.waiting.push(ClientRef { index, generation });
+                self.await_room(ClientRef { index, generation });
                 return Offered::Full;
             }
             kafka::Offer::Refused(refusal) => {
