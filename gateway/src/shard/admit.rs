@@ -57,10 +57,7 @@ impl World {
                     Close::Malformed(Malformed::FirstNotConnect { packet_type }),
                 );
             }
-            Ok(Front::Short { .. }) => {
-                self.half_connects.insert(socket, bytes.to_vec());
-                return Entrance::Wait;
-            }
+            Ok(Front::Short { .. }) => return self.await_connect(socket, bytes),
             Ok(Front::Frame { body, .. }) => body,
             Err(how) => return self.reject(socket, Close::Malformed(how)),
         };
@@ -75,6 +72,24 @@ impl World {
                 self.turn_away(socket, Close::Malformed(refusal.malformed()), last_words)
             }
         }
+    }
+
+    /// Keeps the first part of a CONNECT until the rest comes.
+    fn await_connect(&mut self, socket: Socket, bytes: &[u8]) -> Entrance {
+        self.reassembly_bytes += bytes.len();
+        self.half_connects.insert(socket, bytes.to_vec());
+        if self.is_reassembly_full() {
+            self.take_half_connect(socket);
+            return self.reject(socket, Close::ReassemblyFull);
+        }
+        Entrance::Wait
+    }
+
+    /// The first part of a CONNECT, if one was kept.
+    pub(super) fn take_half_connect(&mut self, socket: Socket) -> Option<Vec<u8>> {
+        let bytes = self.half_connects.remove(&socket)?;
+        self.reassembly_bytes -= bytes.len();
+        Some(bytes)
     }
 
     fn on_connect(
@@ -107,11 +122,8 @@ impl World {
             return self.refuse(socket, connect.version, Reason::ServerBusy);
         }
         match self.let_in(socket, connect, &admission) {
-            Some(at) => Entrance::In {
-                index: at.index,
-                connect_bytes,
-            },
-            None => self.refuse(socket, connect.version, Reason::ServerBusy),
+            Ok(at) => Entrance::In { index: at.index, connect_bytes },
+            Err(reason) => self.refuse(socket, connect.version, reason),
         }
     }
 
@@ -120,19 +132,15 @@ impl World {
         socket: Socket,
         connect: &Connect<'_>,
         admission: &Admission,
-    ) -> Option<ClientRef> {
+    ) -> Result<ClientRef, Reason> {
         let assigned = connect.client_id.is_empty().then(|| self.assign_id());
         let id = assigned.as_deref().unwrap_or(connect.client_id);
         let mut welcome = std::mem::take(&mut self.scratch);
         let written = session::welcome(admission, &self.terms, assigned.as_deref(), &mut welcome);
         self.scratch = welcome;
-        written.ok()?;
-        let user = connect.user_name.map(|user| {
-            Box::new(Extra {
-                user: Some(user.into()),
-            })
-        });
-        let at = self.clients.insert(Client {
+        written?;
+        let user = connect.user_name.map(|user| Box::new(Extra { user: Some(user.into()) }));
+        let admitted = self.clients.insert(Client {
             session: Session::new(admission),
             id: id.into(),
             io: None,
@@ -146,13 +154,17 @@ impl World {
             paused: Paused::default(),
             heat: 0,
             heat_sec: 0,
+            generation: 0,
             dirty: false,
-        })?;
-        if let Some(tick) = self
-            .clients
-            .find(at)
-            .and_then(|client| client.silence_ends())
-        {
+            listed_hot: false,
+            listed_stalled: false,
+        });
+        let Some(at) = admitted else {
+            // No one is there to have the welcome.
+            self.scratch.clear();
+            return Err(Reason::ServerBusy);
+        };
+        if let Some(tick) = self.clients.find(at).and_then(|client| client.silence_ends()) {
             self.wheel.put(&mut self.clients, at.index, tick);
         }
         self.owe(at.index);
@@ -164,7 +176,7 @@ impl World {
             book.wills_ignored.add(1);
         }
         tracing::debug!(client = id, shard = self.index, "connected");
-        Some(at)
+        Ok(at)
     }
 
     /// A client id that no one else has and whose home is here \[MQTT-3.1.3-6\].

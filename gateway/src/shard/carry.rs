@@ -3,6 +3,7 @@
 use std::mem;
 
 use super::Shard;
+use super::client::Paused;
 use super::owners::Owner;
 use super::world::{Leaving, Order, Socket, World};
 use crate::limits::{LINGER_BYTES_MAX, LINGER_TICKS_MAX};
@@ -166,13 +167,11 @@ impl Shard {
 impl World {
     /// Gives a client's buffers back when nothing is in them.
     pub(super) fn fall_idle(&mut self, index: u32) {
-        let Some(client) = self.clients.at(index) else {
-            return;
-        };
-        if client
-            .io
-            .as_ref()
-            .is_some_and(|io| io.partial.is_empty() && io.out.is_empty())
+        let Some(client) = self.clients.at(index) else { return };
+        if client.paused.has(Paused::OUT) {
+            return; // The record says since when it has stalled.
+        }
+        if client.io.as_ref().is_some_and(|io| io.partial.is_empty() && io.out.is_empty())
             && let Some(io) = client.io.take()
         {
             self.spares.give_back_io(io);

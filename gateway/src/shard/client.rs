@@ -31,9 +31,17 @@ pub(super) struct Client {
     pub heat: u8,
     /// The second (its low bits) in which `heat` was counted.
     pub heat_sec: u16,
+    /// Which life of its place in the slab this is; `Clients::insert` says.
+    pub generation: u16,
     /// Waits for the end of the turn to have its answers sent.
     pub dirty: bool,
+    /// Stands in `World::hot`, once.
+    pub listed_hot: bool,
+    /// Stands in `World::stalled`, once.
+    pub listed_stalled: bool,
 }
+
+const _: () = assert!(size_of::<Client>() <= crate::limits::idle_client::RECORD_BYTES);
 
 /// Bytes on their way in or out; taken from a pool while needed.
 #[derive(Default)]

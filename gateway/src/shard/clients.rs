@@ -42,15 +42,17 @@ struct Chunk {
     generation_base: u16,
 }
 
-struct Place {
-    generation: u16,
-    occupant: Occupant,
+enum Place {
+    Client(Client),
+    Free {
+        next: u32,
+        /// Which life of the place begins with its next client.
+        generation: u16,
+    },
 }
 
-enum Occupant {
-    Client(Client),
-    Free { next: u32 },
-}
+// The free places hide in a niche of the client's own fields.
+const _: () = assert!(size_of::<Place>() == size_of::<Client>());
 
 impl Clients {
     /// An empty slab; `hasher` is shared by all shards, since it also finds a client's home.
@@ -77,34 +79,21 @@ impl Clients {
     pub(super) fn at(&mut self, index: u32) -> Option<&mut Client> {
         let (chunk, place) = split(index);
         match self.chunks.get_mut(chunk)?.places.get_mut(place)? {
-            Place {
-                occupant: Occupant::Client(client),
-                ..
-            } => Some(client),
-            _ => None,
+            Place::Client(client) => Some(client),
+            Place::Free { .. } => None,
         }
     }
 
     /// The client meant by `at`, unless it is gone.
     pub(super) fn find(&mut self, at: ClientRef) -> Option<&mut Client> {
-        let (chunk, place) = split(at.index);
-        match self.chunks.get_mut(chunk)?.places.get_mut(place)? {
-            Place {
-                generation,
-                occupant: Occupant::Client(client),
-            } if *generation == at.generation => Some(client),
-            _ => None,
-        }
+        self.at(at.index).filter(|client| client.generation == at.generation)
     }
 
     /// The current life of the place at `index`; anything when no client is there.
     pub(super) fn generation(&self, index: u32) -> u16 {
         let (chunk, place) = split(index);
-        let place = self
-            .chunks
-            .get(chunk)
-            .and_then(|chunk| chunk.places.get(place));
-        place.map_or(0, |place| place.generation)
+        let place = self.chunks.get(chunk).and_then(|chunk| chunk.places.get(place));
+        place.map_or(0, Place::generation)
     }
 
     /// The place of the client with this id.
@@ -116,18 +105,18 @@ impl Clients {
     }
 
     /// Takes a client in; its id must not be here yet. `None` when the shard is full.
-    pub(super) fn insert(&mut self, client: Client) -> Option<ClientRef> {
+    pub(super) fn insert(&mut self, mut client: Client) -> Option<ClientRef> {
         let chunk_index = self.chunk_with_room()?;
         let hash = self.hash(&client.id);
         let chunk = &mut self.chunks[chunk_index];
         let place = chunk.free as usize;
-        let Occupant::Free { next } = chunk.places[place].occupant else {
+        let Place::Free { next, generation } = chunk.places[place] else {
             unreachable!("the free list of a chunk leads to free places only");
         };
         chunk.free = next;
         chunk.live_count += 1;
-        chunk.places[place].occupant = Occupant::Client(client);
-        let generation = chunk.places[place].generation;
+        client.generation = generation;
+        chunk.places[place] = Place::Client(client);
         let index = (chunk_index * CHUNK_CLIENTS + place) as u32;
         let (chunks, hasher) = (&self.chunks, &self.hasher);
         self.by_id
@@ -145,11 +134,11 @@ impl Clients {
         let (chunk_index, place_index) = split(index);
         let chunk = self.chunks.get_mut(chunk_index)?;
         let place = &mut chunk.places[place_index];
-        let free = Occupant::Free { next: chunk.free };
-        let Occupant::Client(client) = std::mem::replace(&mut place.occupant, free) else {
+        let generation = place.generation().wrapping_add(1);
+        let free = Place::Free { next: chunk.free, generation };
+        let Place::Client(client) = std::mem::replace(place, free) else {
             unreachable!("`at` found a client here");
         };
-        place.generation = place.generation.wrapping_add(1);
         chunk.free = place_index as u32;
         chunk.live_count -= 1;
         if chunk.live_count == 0 {
@@ -175,7 +164,7 @@ impl Clients {
                 if found.len() == count {
                     return (found, Some(index));
                 }
-                if matches!(at.occupant, Occupant::Client(_)) {
+                if matches!(at, Place::Client(_)) {
                     found.push(index);
                 }
             }
@@ -211,11 +200,9 @@ impl Chunk {
         self.places.reserve_exact(CHUNK_CLIENTS);
         let last = CHUNK_CLIENTS as u32 - 1;
         let generation = self.generation_base;
-        self.places.extend((0..=last).map(|place| Place {
+        self.places.extend((0..=last).map(|place| Place::Free {
+            next: if place == last { NO_PLACE } else { place + 1 },
             generation,
-            occupant: Occupant::Free {
-                next: if place == last { NO_PLACE } else { place + 1 },
-            },
         }));
         self.free = 0;
     }
@@ -223,13 +210,18 @@ impl Chunk {
     /// Gives the places of a chunk without clients back; later lives start above all earlier ones.
     fn give_back(&mut self) {
         let base = self.generation_base;
-        let furthest = self
-            .places
-            .iter()
-            .map(|place| place.generation.wrapping_sub(base))
-            .max();
+        let furthest = self.places.iter().map(|place| place.generation().wrapping_sub(base)).max();
         self.generation_base = base.wrapping_add(furthest.unwrap_or(0)).wrapping_add(1);
         self.places = Vec::new();
+    }
+}
+
+impl Place {
+    fn generation(&self) -> u16 {
+        match self {
+            Self::Client(client) => client.generation,
+            Self::Free { generation, .. } => *generation,
+        }
     }
 }
 
@@ -242,9 +234,9 @@ fn split(index: u32) -> (usize, usize) {
 
 fn id_at(chunks: &[Chunk], index: u32) -> &str {
     let (chunk, place) = split(index);
-    match &chunks[chunk].places[place].occupant {
-        Occupant::Client(client) => &client.id,
-        Occupant::Free { .. } => unreachable!("the index by id names clients only"),
+    match &chunks[chunk].places[place] {
+        Place::Client(client) => &client.id,
+        Place::Free { .. } => unreachable!("the index by id names clients only"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What rings report, one event at a time, taken to whom it concerns.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tributary_proto::close::Close;
@@ -97,18 +98,12 @@ impl Shard {
                 if !more && let Some(client) = self.world.clients.at(index) {
                     client.reading = Reading::Nothing;
                 }
-                let bytes = plane.ring.bytes(&buffer);
-                let world = &mut self.world;
-                // One client's bytes must not take the shard down, whatever they lead to.
-                if catch_unwind(AssertUnwindSafe(|| world.on_bytes(index, bytes))).is_err() {
-                    world.scratch.clear();
-                    world.end(index, Close::Internal);
-                }
+                self.world.on_bytes(index, plane.ring.bytes(&buffer));
                 self.planes[ring].ring.give_back(buffer);
                 self.read_on(socket, index);
             }
             Owner::Stranger => {
-                let earlier = self.world.half_connects.remove(&socket);
+                let earlier = self.world.take_half_connect(socket);
                 let bytes = match earlier {
                     Some(mut bytes) => {
                         bytes.extend_from_slice(plane.ring.bytes(&buffer));
@@ -144,7 +139,10 @@ impl Shard {
         }
         if hot {
             client.reading = Reading::Multishot;
-            self.world.hot.push_back(ClientRef { index, generation });
+            // A pause ends the multishot receive and leaves its entry standing.
+            if !mem::replace(&mut client.listed_hot, true) {
+                self.world.hot.push_back(ClientRef { index, generation });
+            }
             self.world.book().promotions.add(1);
             self.plane(socket.ring).ring.receive_multishot(socket.conn);
         } else {
@@ -185,7 +183,14 @@ impl Shard {
     /// Looks at the bytes of a connection that is no client yet.
     fn look_at_stranger(&mut self, socket: Socket, bytes: &[u8], settled: bool) {
         self.set_owner(socket, Owner::Stranger);
-        match self.world.on_stranger(socket, bytes, settled) {
+        let world = &mut self.world;
+        // One stranger's bytes must not take the shard down, whatever they lead to.
+        let looked_at = AssertUnwindSafe(|| world.on_stranger(socket, bytes, settled));
+        let Ok(entrance) = catch_unwind(looked_at) else {
+            super::close::record(&mut self.world, Close::Internal, None);
+            return self.drop_stranger(socket);
+        };
+        match entrance {
             Entrance::Wait => self.plane(socket.ring).ring.receive_armed(socket.conn),
             Entrance::Elsewhere { shard, bytes } => {
                 self.set_owner(socket, Owner::Nobody);
@@ -218,18 +223,23 @@ impl Shard {
 
     /// A connection's time is up: no CONNECT, or last words unread.
     pub(super) fn expire(&mut self, socket: Socket) {
+        if !self.plane(socket.ring).ring.is_live(socket.conn) {
+            // It has gone by itself, and its slot may have another owner already.
+            self.world.leaving.remove(&socket);
+            return;
+        }
         match self.owner(socket) {
-            Owner::Stranger if self.plane(socket.ring).ring.is_live(socket.conn) => {
+            Owner::Stranger => {
                 super::close::record(&mut self.world, Close::ConnectDeadline, None);
                 self.drop_stranger(socket);
             }
-            Owner::Leaving => self.leave_now(socket),
+            Owner::Leaving if self.world.has_left_late(socket) => self.leave_now(socket),
             _ => {}
         }
     }
 
     fn drop_stranger(&mut self, socket: Socket) {
-        self.world.half_connects.remove(&socket);
+        self.world.take_half_connect(socket);
         self.set_owner(socket, Owner::Nobody);
         self.plane(socket.ring).ring.close(socket.conn);
     }

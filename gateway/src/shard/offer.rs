@@ -54,7 +54,7 @@ impl World {
         {
             kafka::Offer::Accepted => {}
             kafka::Offer::Full => {
-                self.waiting.push(ClientRef { index, generation });
+                self.await_room(ClientRef { index, generation });
                 return Offered::Full;
             }
             kafka::Offer::Refused(refusal) => {

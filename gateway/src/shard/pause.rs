@@ -9,6 +9,9 @@ use super::clients::ClientRef;
 use super::world::{Order, Socket, World};
 use crate::limits::{OUT_QUEUE_BYTES_MAX, OUT_QUEUE_STALL_TICKS_MAX};
 
+/// Notes of clients that wait for room, below which it does not pay to look who has gone.
+const WAITING_SWEEP_MIN: usize = 1024;
+
 impl World {
     /// Takes a reason to wait away from a client; reads on when it was the last.
     pub(super) fn resume(&mut self, index: u32, reason: Paused) {
@@ -35,6 +38,18 @@ impl World {
         }
     }
 
+    /// Remembers who waits for room in a lane.
+    pub(super) fn await_room(&mut self, at: ClientRef) {
+        // During an outage devices come and go, each leaving its note here. Those who have gone
+        // are swept out whenever they may be the greater part: a constant cost per note.
+        if self.waiting.len() > 2 * self.clients.len() + WAITING_SWEEP_MIN {
+            let clients = &mut self.clients;
+            self.waiting.retain(|at| clients.find(*at).is_some());
+        }
+        self.waiting.push(at);
+        self.book().bounds_hit.add(crate::bound::LANE, 1);
+    }
+
     /// A lane has room again: everyone who waited for one tries again, and waits again if that
     /// was not the lane.
     pub(super) fn on_room(&mut self) {
@@ -57,7 +72,10 @@ impl World {
                 if let Some(io) = client.io.as_mut() {
                     io.stalled_tick = now_tick;
                 }
-                self.stalled.push(ClientRef { index, generation });
+                // It may have recovered and stalled again since the list was last looked at.
+                if !mem::replace(&mut client.listed_stalled, true) {
+                    self.stalled.push(ClientRef { index, generation });
+                }
                 self.pause(index, Paused::OUT);
                 self.book().bounds_hit.add(crate::bound::OUT_QUEUE, 1);
             }
@@ -76,6 +94,7 @@ impl World {
                 return false;
             };
             if !client.paused.has(Paused::OUT) {
+                client.listed_stalled = false;
                 return false;
             }
             let since = client.io.as_ref().map_or(now_tick, |io| io.stalled_tick);

@@ -1,5 +1,7 @@
 //! Decode and session: bytes of a client in, its packets handled one by one.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use tributary_proto::close::Close;
 use tributary_proto::decode;
 use tributary_proto::frame::{self, Front};
@@ -85,36 +87,39 @@ impl World {
         if let Some(Stop::Pause(reason)) = stop {
             self.pause(index, reason);
         }
-        self.bound_reassembly(index);
+        match rest {
+            [] => self.fall_idle(index),
+            _ => self.bound_reassembly(index),
+        }
     }
 
     fn bound_reassembly(&mut self, index: u32) {
-        if self.reassembly_bytes > REASSEMBLY_BYTES_PER_SHARD_MAX {
+        if self.is_reassembly_full() {
             self.end(index, Close::ReassemblyFull);
         }
     }
 
+    /// Whether more is kept of half-received packets than may be; counts it if so.
+    pub(super) fn is_reassembly_full(&self) -> bool {
+        let full = self.reassembly_bytes > REASSEMBLY_BYTES_PER_SHARD_MAX;
+        if full {
+            self.book().bounds_hit.add(crate::bound::REASSEMBLY, 1);
+        }
+        full
+    }
+
     /// Handles packet after packet until the bytes or the client's room run out.
     fn handle(&mut self, index: u32, bytes: &[u8]) -> Progress {
-        let mut consumed = 0;
-        let mut packets = 0;
-        let stop = loop {
-            match frame::front(&bytes[consumed..], self.terms.packet_bytes_max) {
-                Ok(Front::Short { .. }) => break None,
-                Ok(Front::Frame {
-                    first_byte,
-                    body,
-                    rest,
-                }) => {
-                    if let Some(stop) = self.on_frame(index, first_byte, body) {
-                        break Some(stop);
-                    }
-                    consumed = bytes.len() - rest.len();
-                    packets += 1;
-                }
-                Err(how) => break Some(Stop::Close(Close::Malformed(how))),
-            }
-        };
+        let (mut consumed, mut packets) = (0, 0);
+        // One client's bytes must not take the shard down, whatever they lead to and whenever they
+        // are looked at.
+        let handled = catch_unwind(AssertUnwindSafe(|| {
+            self.on_frames(index, bytes, &mut consumed, &mut packets)
+        }));
+        let stop = handled.unwrap_or_else(|_| {
+            self.scratch.clear();
+            Some(Stop::Close(Close::Internal))
+        });
         if packets > 0 {
             self.book().packets_in.add(packets);
             let now_tick = self.now_tick;
@@ -124,6 +129,28 @@ impl World {
         }
         self.owe(index);
         Progress { consumed, stop }
+    }
+
+    fn on_frames(
+        &mut self,
+        index: u32,
+        bytes: &[u8],
+        consumed: &mut usize,
+        packets: &mut u64,
+    ) -> Option<Stop> {
+        loop {
+            match frame::front(&bytes[*consumed..], self.terms.packet_bytes_max) {
+                Ok(Front::Short { .. }) => return None,
+                Ok(Front::Frame { first_byte, body, rest }) => {
+                    if let Some(stop) = self.on_frame(index, first_byte, body) {
+                        return Some(stop);
+                    }
+                    *consumed = bytes.len() - rest.len();
+                    *packets += 1;
+                }
+                Err(how) => return Some(Stop::Close(Close::Malformed(how))),
+            }
+        }
     }
 
     /// Handles one packet; its answer goes to `scratch`.

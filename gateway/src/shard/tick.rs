@@ -43,14 +43,18 @@ impl World {
     /// Takes the multishot receive from clients that fell quiet.
     fn demote_quiet(&mut self) {
         let now_sec = self.now_sec() as u16;
-        for _ in 0..self.hot.len().min(DEMOTIONS_PER_SEC_MAX) {
-            let Some(at) = self.hot.pop_front() else {
+        // All are looked at within the quiet time, so that those who have gone cannot pile up; what
+        // is bounded is the number of cancels.
+        let looks = (self.hot.len() / HOT_QUIET_SECS as usize + 1).max(DEMOTIONS_PER_SEC_MAX);
+        let mut cancels_left = DEMOTIONS_PER_SEC_MAX;
+        for _ in 0..looks.min(self.hot.len()) {
+            if cancels_left == 0 {
                 return;
-            };
-            let Some(client) = self.clients.find(at) else {
-                continue;
-            };
+            }
+            let Some(at) = self.hot.pop_front() else { return };
+            let Some(client) = self.clients.find(at) else { continue };
             if client.reading != Reading::Multishot {
+                client.listed_hot = false;
                 continue;
             }
             if u32::from(now_sec.wrapping_sub(client.heat_sec)) < HOT_QUIET_SECS {
@@ -58,10 +62,9 @@ impl World {
                 continue;
             }
             client.heat = 0;
-            self.orders.push(Order::CancelReceive(Socket {
-                ring: client.ring,
-                conn: client.conn,
-            }));
+            client.listed_hot = false;
+            cancels_left -= 1;
+            self.orders.push(Order::CancelReceive(Socket { ring: client.ring, conn: client.conn }));
             self.book().demotions.add(1);
         }
     }
@@ -84,6 +87,11 @@ impl World {
             .filter(|(_, leaving)| leaving.deadline_tick <= now_tick);
         overdue.extend(gone.map(|(socket, _)| *socket));
         overdue
+    }
+
+    /// Whether the time of a connection that was told to go is over.
+    pub(super) fn has_left_late(&self, socket: Socket) -> bool {
+        self.leaving.get(&socket).is_none_or(|leaving| leaving.deadline_tick <= self.now_tick)
     }
 
     /// Begins to let all clients go.

@@ -230,9 +230,8 @@ impl World {
 
     /// Stops reading a client's socket for this reason.
     pub(super) fn pause(&mut self, index: u32, reason: Paused) {
-        let Some(client) = self.clients.at(index) else {
-            return;
-        };
+        let Some(client) = self.clients.at(index) else { return };
+        let was_read = !client.paused.any();
         if !client.paused.add(reason) {
             return;
         }
@@ -243,7 +242,7 @@ impl World {
             };
             self.orders.push(Order::CancelReceive(socket));
         }
-        self.book().pauses.add(1);
+        self.book().pauses.add(u64::from(was_read));
     }
 
     /// Ends a client's connection.

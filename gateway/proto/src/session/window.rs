@@ -111,9 +111,11 @@ impl Window {
             .find(|owed| owed.packet_id == packet_id && owed.answer.is_none())?;
         owed.answer = Some(reason);
         let qos = owed.qos;
-        while let Some(owed) = self.owed.pop_front_if(|owed| owed.answer.is_some()) {
+        while let Some(&Owed { answer: Some(reason), .. }) = self.owed.front()
+            && let Some(owed) = self.owed.pop_front()
+        {
             self.at_least_once_count -= usize::from(owed.qos == Qos::AtLeastOnce);
-            owed.write(version, owed.answer.unwrap_or(Reason::Success), out);
+            owed.write(version, reason, out);
         }
         Some(qos)
     }
