@@ -129,8 +129,6 @@ books! { names;
         "Packets that broke the protocol, by how";
     packets_in: Count = Count::new(), Counter "tributary_packets_in" "",
         "MQTT packets received";
-    packets_out: Count = Count::new(), Counter "tributary_packets_out" "",
-        "MQTT packets sent";
     bytes_in: Count = Count::new(), Counter "tributary_bytes_in" "",
         "Bytes received from clients";
     bytes_out: Count = Count::new(), Counter "tributary_bytes_out" "",

@@ -122,7 +122,10 @@ impl World {
             return self.refuse(socket, connect.version, Reason::ServerBusy);
         }
         match self.let_in(socket, connect, &admission) {
-            Ok(at) => Entrance::In { index: at.index, connect_bytes },
+            Ok(at) => Entrance::In {
+                index: at.index,
+                connect_bytes,
+            },
             Err(reason) => self.refuse(socket, connect.version, reason),
         }
     }
@@ -139,7 +142,11 @@ impl World {
         let written = session::welcome(admission, &self.terms, assigned.as_deref(), &mut welcome);
         self.scratch = welcome;
         written?;
-        let user = connect.user_name.map(|user| Box::new(Extra { user: Some(user.into()) }));
+        let user = connect.user_name.map(|user| {
+            Box::new(Extra {
+                user: Some(user.into()),
+            })
+        });
         let admitted = self.clients.insert(Client {
             session: Session::new(admission),
             id: id.into(),
@@ -164,7 +171,11 @@ impl World {
             self.scratch.clear();
             return Err(Reason::ServerBusy);
         };
-        if let Some(tick) = self.clients.find(at).and_then(|client| client.silence_ends()) {
+        if let Some(tick) = self
+            .clients
+            .find(at)
+            .and_then(|client| client.silence_ends())
+        {
             self.wheel.put(&mut self.clients, at.index, tick);
         }
         self.owe(at.index);

@@ -133,7 +133,7 @@ impl Shard {
 
     /// Brings what the rings have counted into the books.
     pub(super) fn publish_ring_stats(&mut self) {
-        let mut sum = [0; 6];
+        let mut sum = [0; 7];
         for plane in &self.planes {
             let stats = plane.ring.stats();
             let counted = [
@@ -143,6 +143,7 @@ impl Shard {
                 stats.cqes,
                 stats.no_buffers,
                 stats.cq_overflow,
+                stats.stale_completions,
             ];
             sum.iter_mut()
                 .zip(counted)
@@ -156,6 +157,7 @@ impl Shard {
             &book.ring_completions,
             &book.ring_no_buffers,
             &book.ring_cq_overflow,
+            &book.ring_stale,
         ];
         cells
             .into_iter()
@@ -167,11 +169,16 @@ impl Shard {
 impl World {
     /// Gives a client's buffers back when nothing is in them.
     pub(super) fn fall_idle(&mut self, index: u32) {
-        let Some(client) = self.clients.at(index) else { return };
+        let Some(client) = self.clients.at(index) else {
+            return;
+        };
         if client.paused.has(Paused::OUT) {
             return; // The record says since when it has stalled.
         }
-        if client.io.as_ref().is_some_and(|io| io.partial.is_empty() && io.out.is_empty())
+        if client
+            .io
+            .as_ref()
+            .is_some_and(|io| io.partial.is_empty() && io.out.is_empty())
             && let Some(io) = client.io.take()
         {
             self.spares.give_back_io(io);

@@ -86,13 +86,17 @@ impl Clients {
 
     /// The client meant by `at`, unless it is gone.
     pub(super) fn find(&mut self, at: ClientRef) -> Option<&mut Client> {
-        self.at(at.index).filter(|client| client.generation == at.generation)
+        self.at(at.index)
+            .filter(|client| client.generation == at.generation)
     }
 
     /// The current life of the place at `index`; anything when no client is there.
     pub(super) fn generation(&self, index: u32) -> u16 {
         let (chunk, place) = split(index);
-        let place = self.chunks.get(chunk).and_then(|chunk| chunk.places.get(place));
+        let place = self
+            .chunks
+            .get(chunk)
+            .and_then(|chunk| chunk.places.get(place));
         place.map_or(0, Place::generation)
     }
 
@@ -135,7 +139,10 @@ impl Clients {
         let chunk = self.chunks.get_mut(chunk_index)?;
         let place = &mut chunk.places[place_index];
         let generation = place.generation().wrapping_add(1);
-        let free = Place::Free { next: chunk.free, generation };
+        let free = Place::Free {
+            next: chunk.free,
+            generation,
+        };
         let Place::Client(client) = std::mem::replace(place, free) else {
             unreachable!("`at` found a client here");
         };
@@ -210,7 +217,11 @@ impl Chunk {
     /// Gives the places of a chunk without clients back; later lives start above all earlier ones.
     fn give_back(&mut self) {
         let base = self.generation_base;
-        let furthest = self.places.iter().map(|place| place.generation().wrapping_sub(base)).max();
+        let furthest = self
+            .places
+            .iter()
+            .map(|place| place.generation().wrapping_sub(base))
+            .max();
         self.generation_base = base.wrapping_add(furthest.unwrap_or(0)).wrapping_add(1);
         self.places = Vec::new();
     }

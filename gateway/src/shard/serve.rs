@@ -141,7 +141,11 @@ impl World {
         loop {
             match frame::front(&bytes[*consumed..], self.terms.packet_bytes_max) {
                 Ok(Front::Short { .. }) => return None,
-                Ok(Front::Frame { first_byte, body, rest }) => {
+                Ok(Front::Frame {
+                    first_byte,
+                    body,
+                    rest,
+                }) => {
                     if let Some(stop) = self.on_frame(index, first_byte, body) {
                         return Some(stop);
                     }

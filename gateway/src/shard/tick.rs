@@ -51,8 +51,12 @@ impl World {
             if cancels_left == 0 {
                 return;
             }
-            let Some(at) = self.hot.pop_front() else { return };
-            let Some(client) = self.clients.find(at) else { continue };
+            let Some(at) = self.hot.pop_front() else {
+                return;
+            };
+            let Some(client) = self.clients.find(at) else {
+                continue;
+            };
             if client.reading != Reading::Multishot {
                 client.listed_hot = false;
                 continue;
@@ -64,7 +68,10 @@ impl World {
             client.heat = 0;
             client.listed_hot = false;
             cancels_left -= 1;
-            self.orders.push(Order::CancelReceive(Socket { ring: client.ring, conn: client.conn }));
+            self.orders.push(Order::CancelReceive(Socket {
+                ring: client.ring,
+                conn: client.conn,
+            }));
             self.book().demotions.add(1);
         }
     }
@@ -91,7 +98,9 @@ impl World {
 
     /// Whether the time of a connection that was told to go is over.
     pub(super) fn has_left_late(&self, socket: Socket) -> bool {
-        self.leaving.get(&socket).is_none_or(|leaving| leaving.deadline_tick <= self.now_tick)
+        self.leaving
+            .get(&socket)
+            .is_none_or(|leaving| leaving.deadline_tick <= self.now_tick)
     }
 
     /// Begins to let all clients go.

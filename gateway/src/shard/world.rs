@@ -230,7 +230,9 @@ impl World {
 
     /// Stops reading a client's socket for this reason.
     pub(super) fn pause(&mut self, index: u32, reason: Paused) {
-        let Some(client) = self.clients.at(index) else { return };
+        let Some(client) = self.clients.at(index) else {
+            return;
+        };
         let was_read = !client.paused.any();
         if !client.paused.add(reason) {
             return;

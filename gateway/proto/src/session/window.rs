@@ -111,7 +111,10 @@ impl Window {
             .find(|owed| owed.packet_id == packet_id && owed.answer.is_none())?;
         owed.answer = Some(reason);
         let qos = owed.qos;
-        while let Some(&Owed { answer: Some(reason), .. }) = self.owed.front()
+        while let Some(&Owed {
+            answer: Some(reason),
+            ..
+        }) = self.owed.front()
             && let Some(owed) = self.owed.pop_front()
         {
             self.at_least_once_count -= usize::from(owed.qos == Qos::AtLeastOnce);
