@@ -11,6 +11,7 @@ from pathlib import Path
 os.chdir(Path(__file__).resolve().parents[2])
 
 import connections  # noqa: E402 (the paths below are relative to the repository)
+import highest  # noqa: E402
 import host  # noqa: E402
 import linger  # noqa: E402
 import load  # noqa: E402
@@ -20,7 +21,7 @@ import servers  # noqa: E402
 import to_kafka  # noqa: E402
 from trials import Trials  # noqa: E402
 
-QUESTIONS = (null_route, to_kafka, linger, connections)
+QUESTIONS = (null_route, to_kafka, highest, linger, connections)
 # Below this many seconds per trial a run is a look, not a measurement: one round is enough.
 FULL_SECONDS_MIN = 3
 FULL_ROUNDS = 3
@@ -108,14 +109,14 @@ def _command(args):
 
 
 def _kafka(wanted, questions, rounds):
-    if wanted and {to_kafka, linger} & set(questions):
-        return servers.kafka_node(to_kafka.topics(rounds))
+    if wanted and {to_kafka, highest, linger} & set(questions):
+        return servers.kafka_node([to_kafka.TOPIC] + highest.topics(rounds))
     return nullcontext()
 
 
 def _warm_up(bench):
     """A fresh JVM answers slowly: whoever comes first would pay for its compiling."""
-    with servers.gateway(servers.to_kafka("bench"), helpers=bench.kafka_pids) as server:
+    with servers.gateway(servers.to_kafka(to_kafka.TOPIC), helpers=bench.kafka_pids) as server:
         load.publish(server, WARM_UP_SECS, "--rate", str(WARM_UP_RATE))
 
 

@@ -5,7 +5,7 @@ import host
 import load
 import servers
 import svg
-from trials import goal, shown, table
+from trials import goal, percent, shown, table
 
 NAME = "connections"
 FEW, MANY = 5_000, 15_000
@@ -111,7 +111,6 @@ ends of a connection and for whatever else happened on the machine meanwhile.
 def _storm_row(trials, name):
     def median(figure):
         return trials.median(STORM_CASE, name, figure)
-    busiest = median("client_busiest_thread")
     return [
         name,
         shown(median("connected"), 0),
@@ -120,7 +119,7 @@ def _storm_row(trials, name):
         shown(median("cpu_us"), 1),
         shown(trials.ratio(STORM_CASE, name, "floor")) + "x",
         shown(median("p99_ms"), 0),
-        "-" if busiest is None else f"{busiest:.0%}",
+        percent(median("client_busiest_thread")),
         trials.marks(STORM_CASE, name) or "-",
     ]
 

@@ -2,6 +2,7 @@
 import load
 import servers
 import svg
+from to_kafka import TOPIC
 from trials import shown, table
 
 NAME = "linger"
@@ -13,7 +14,7 @@ def measure(bench, round_number):
     if not bench.kafka_pids:
         return
     for linger, _ in bench.turns([(linger, None) for linger in LINGERS_MS], round_number):
-        config = servers.to_kafka("bench", linger)
+        config = servers.to_kafka(TOPIC, linger)
         with servers.gateway(config, helpers=bench.kafka_pids) as server:
             for rate in RATES:
                 options = ["--rate", str(rate), "--qos", "1"]

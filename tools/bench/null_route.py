@@ -2,7 +2,7 @@
 import load
 import servers
 import svg
-from trials import goal, shown, table
+from trials import goal, percent, shown, table
 
 NAME = "null_route"
 ONE_SHARD = "tributary, 1 shard"
@@ -93,7 +93,6 @@ def _row(trials, case, server):
     def median(figure):
         return trials.median(case, server, figure)
     values = trials.values(case, server, "cpu_us")
-    busiest = median("client_busiest_thread")
     return [
         server,
         shown(median("cpu_us"), 3),
@@ -103,7 +102,7 @@ def _row(trials, case, server):
         shown(median("switches"), 3),
         shown(median("p50_ms"), 3),
         shown(median("p99_ms"), 3),
-        "-" if busiest is None else f"{busiest:.0%}",
+        percent(median("client_busiest_thread")),
         trials.marks(case, server) or "-",
     ]
 

@@ -53,19 +53,22 @@ def write(folder, bench, questions, facts):
 
 def _bottlenecks(trials):
     """Who was out of breath, in plain words."""
+    text = """## What was the bottleneck
+
+In a closed loop without mark **c**: the server, or the wake-ups between two cores. With a Kafka on
+the same machine: the cores, which gateway, Kafka and load generator share. The load generator was
+it, or got its own messages out late, in
+
+"""
     cases = {}
     for trial in trials.all:
         if trial["figures"].get("client_is_bottleneck"):
-            cases.setdefault(f"{trial['case']}, {trial['server']}", []).append(trial)
-    text = "## What was the bottleneck\n\n"
-    text += "In a closed loop without other marks: the server, or the wake-ups between two cores.\n"
-    text += "With a Kafka on the same machine: the cores, which gateway, Kafka and load generator"
-    text += " share.\n"
-    for name, of in cases.items():
+            cases.setdefault(trial["case"], []).append(trial)
+    for case, of in cases.items():
+        servers = ", ".join(sorted({trial["server"] for trial in of}))
         busiest = max(trial["figures"]["client_busiest_thread"] for trial in of)
-        text += f"- {name}: the load generator in {len(of)} trial(s), "
-        text += f"its thread at {busiest:.0%} of a core.\n"
-    return text + "\n"
+        text += f"- {case}: {servers} ({len(of)} trials, its thread at most {busiest:.0%} busy)\n"
+    return text + ("" if cases else "- no trial\n") + "\n"
 
 
 def _write_json(path, facts, trials):

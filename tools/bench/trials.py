@@ -42,6 +42,10 @@ def shown(value, digits=2):
     return f"{value:,.0f}" if digits == 0 else f"{value:,.{digits}f}"
 
 
+def percent(share):
+    return "-" if share is None else f"{share:.0%}"
+
+
 def table(head, rows):
     """Markdown; numbers stand at the right."""
     lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
