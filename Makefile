@@ -1,7 +1,7 @@
 # The commands of the project; `make help` lists them. The work is in tools/.
 .DEFAULT_GOAL := help
 MINUTES ?= 10
-SECONDS ?= 4
+SECONDS ?= 3
 
 .PHONY: help demo test fuzz bench
 
@@ -20,7 +20,7 @@ fuzz: ## fuzz the protocol for MINUTES=10 per target
 	@tools/setup.sh demo
 	gateway/proto/fuzz/run.sh $$(( $(MINUTES) * 60 ))
 
-bench: ## measure against the floor, mosquitto and a real Kafka, SECONDS=4 per trial; SECONDS=2 is a quick look
+bench: ## measure against floor, mosquitto and Kafka, SECONDS=3 per trial (2: a quick look)
 	@tools/setup.sh test
 	cargo build --release --locked --quiet -p tributary -p tributary-loadgen
 	@tools/bench/bench.py --seconds $(SECONDS)

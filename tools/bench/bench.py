@@ -89,7 +89,7 @@ def main():
 
 def _arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=4, help="per trial (default 4)")
+    parser.add_argument("--seconds", type=float, default=3, help="per trial (default 3)")
     parser.add_argument("--rounds", type=int, help=f"default {FULL_ROUNDS}; 1 in a quick look")
     names = [question.NAME for question in QUESTIONS]
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="QUESTION",

@@ -88,16 +88,17 @@ def goals(trials):
 def section(trials):
     text = f"""## The highest rate to Kafka
 
-QoS 1, 200 connections in a closed loop, {IN_FLIGHT} in flight each. A reader compares Kafka with the
-ledger of what was acknowledged: for the real Kafka after the run. The embedded one forgets what is
-older than about 5 MiB per partition, so that its reader has to keep up beside the run and takes
-cores from it: there the messages in flight per connection go down ({LADDER[0]} to {LADDER[-1]}) until the
+QoS 1, 200 connections in a closed loop, {IN_FLIGHT} in flight each. A reader compares Kafka
+with the ledger of what was acknowledged: for the real Kafka after the run. The embedded one forgets
+what is older than about 5 MiB per partition, so that its reader has to keep up beside the run and
+takes cores from it: there the messages in flight per connection go down from {LADDER[0]} until the
 reader finds everything. Records that fell out before they were read are no losses of the gateway,
 but nothing is claimed about them.
 
 """
-    head = ["", "in flight", "acked msg/s", "lowest to highest", "acknowledged", "read back", "lost",
-            "duplicated", "out of order", "CPU us", "p50 ms", "p99 ms", "client's core", "marks"]
+    head = ["", "in flight", "acked msg/s", "lowest to highest", "acknowledged", "read back",
+            "lost", "duplicated", "out of order", "CPU us", "p50 ms", "p99 ms", "client's core",
+            "marks"]
     return text + table(head, [_row(trials, case, server) for case, server in ROWS]) + "\n"
 
 
