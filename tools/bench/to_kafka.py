@@ -12,7 +12,7 @@ TOPIC = "bench"
 RATIO_GOAL = 2.0
 EMBEDDED = "tributary to the embedded Kafka"
 REAL = "tributary to a real Kafka"
-REAL_ONE_SHARD = "tributary, 1 shard, to a real Kafka"
+REAL_ONE_SHARD = "tributary, 1 shard, real Kafka"
 # An offered rate counts as reached when this share of it was acknowledged; the rest is the wait
 # for the last acknowledgements, which counts as time.
 REACHED_SHARE = 0.95
