@@ -46,7 +46,7 @@ class Bench:
     def add(self, case, server, round_number, trial):
         self.trials.add(case, server, round_number, trial)
         told = ("cpu_us", "acknowledged_per_sec", "p50_ms", "p99_ms", "user_bytes",
-                "resident_bytes", "slab_bytes", "secs", "refused", "lost")
+                "resident_bytes", "slab_bytes", "secs", "refused", "lost", "unread")
         figures = {name: trial["figures"][name] for name in told if name in trial["figures"]}
         text = "  ".join(f"{name} {value:,.3f}" for name, value in figures.items())
         busy = f"  (others {trial['others_cores']:.2f} cores)"
