@@ -1,8 +1,9 @@
 # The commands of the project; `make help` lists them. The work is in tools/.
 .DEFAULT_GOAL := help
 MINUTES ?= 10
+SECONDS ?= 3
 
-.PHONY: help demo test fuzz
+.PHONY: help demo test fuzz bench
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
@@ -18,3 +19,8 @@ test: ## install what the tests need, then run everything; ends with a table
 fuzz: ## fuzz the protocol for MINUTES=10 per target
 	@tools/setup.sh demo
 	gateway/proto/fuzz/run.sh $$(( $(MINUTES) * 60 ))
+
+bench: ## measure against floor, mosquitto and Kafka, SECONDS=3 per trial (2: a quick look)
+	@tools/setup.sh test
+	cargo build --release --locked --quiet -p tributary -p tributary-loadgen
+	@tools/bench/bench.py --seconds $(SECONDS)
