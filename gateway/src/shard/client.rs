@@ -144,3 +144,6 @@ impl Client {
         (secs > 0).then(|| self.heard_tick.saturating_add(allowed))
     }
 }
+
+#[cfg(test)]
+mod tests;
