@@ -244,3 +244,6 @@ impl World {
         super::close::end(self, index, close);
     }
 }
+
+#[cfg(test)]
+mod tests;
