@@ -21,7 +21,10 @@ impl Client {
             id: id.into(),
             io: None,
             extra: None,
-            conn: Conn { slot: 0, generation: 0 },
+            conn: Conn {
+                slot: 0,
+                generation: 0,
+            },
             heard_tick: 0,
             wheel_next: u32::MAX,
             wheel_previous: u32::MAX,

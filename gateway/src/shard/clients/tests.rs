@@ -9,7 +9,9 @@ fn clients() -> Clients {
 }
 
 fn enter(clients: &mut Clients, id: &str) -> ClientRef {
-    clients.insert(Client::example(id, 0)).expect("there is room")
+    clients
+        .insert(Client::example(id, 0))
+        .expect("there is room")
 }
 
 /// SplitMix64, enough to pick who comes and who goes.
@@ -27,7 +29,10 @@ fn a_client_is_found_by_id_and_by_place_until_it_goes() {
     assert_eq!(clients.len(), 2);
     assert_eq!(clients.by_id("a"), Some(at.index));
     assert_eq!(clients.find(at).map(|client| &*client.id), Some("a"));
-    assert_eq!(clients.remove(at.index).map(|client| client.id), Some("a".into()));
+    assert_eq!(
+        clients.remove(at.index).map(|client| client.id),
+        Some("a".into())
+    );
     assert_eq!(clients.by_id("a"), None);
     assert!(clients.find(at).is_none() && clients.at(at.index).is_none());
     assert!(clients.remove(at.index).is_none(), "it has gone already");
@@ -94,7 +99,10 @@ fn a_sweep_in_steps_meets_everyone_once() {
         met.extend(some);
         from = next;
     }
-    let stayed = all.iter().copied().filter(|index| split(*index).0 != 1 && index % 3 != 0);
+    let stayed = all
+        .iter()
+        .copied()
+        .filter(|index| split(*index).0 != 1 && index % 3 != 0);
     assert_eq!(met, stayed.collect::<Vec<_>>());
 }
 
@@ -120,6 +128,9 @@ fn whoever_comes_and_goes_the_index_and_the_slab_agree() {
         }
         assert_eq!(clients.len(), here.len());
     }
-    assert!(here.iter().all(|(id, at)| clients.find(*at).is_some_and(|one| *one.id == **id)));
+    assert!(
+        here.iter()
+            .all(|(id, at)| clients.find(*at).is_some_and(|one| *one.id == **id))
+    );
     assert!(gone.iter().all(|at| clients.find(*at).is_none()));
 }
