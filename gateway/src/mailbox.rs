@@ -114,3 +114,97 @@ impl ReportSink for Mailboxes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read;
+
+    use super::*;
+    use crate::kafka::Ticket;
+
+    fn boxes(count: usize) -> Mailboxes {
+        let mailbox = || Mailbox::new(Wake::new().expect("an eventfd"));
+        Mailboxes((0..count).map(|_| mailbox()).collect())
+    }
+
+    fn ticket(shard: u8, packet_id: u16) -> u64 {
+        Ticket { shard, generation: 0, slot: 0, packet_id }.word()
+    }
+
+    /// How often the bell rang since the last look; it must have.
+    fn rung(mailbox: &Mailbox) -> u64 {
+        let fd = mailbox.wake().try_clone_fd().expect("a descriptor");
+        let mut count = [0; 8];
+        File::from(fd).read_exact(&mut count).expect("an eventfd");
+        u64::from_ne_bytes(count)
+    }
+
+    #[test]
+    fn a_burst_of_reports_rings_once_and_only_where_it_belongs() {
+        let boxes = boxes(2);
+        (1..=100).for_each(|id| boxes.report(ticket(1, id), Outcome::Delivered));
+        assert!(!boxes.0[1].is_unseen(), "nobody is woken before the burst is over");
+        boxes.flush();
+        boxes.flush();
+        assert!(!boxes.0[0].is_unseen() && !boxes.0[0].open());
+        assert_eq!(rung(&boxes.0[1]), 1);
+        assert!(boxes.0[1].open());
+        for id in 1..=100 {
+            assert_eq!(boxes.0[1].next_report(), Some((ticket(1, id), Outcome::Delivered)));
+        }
+        assert_eq!(boxes.0[1].next_report(), None);
+        assert!(!boxes.0[1].open(), "it was opened already");
+    }
+
+    #[test]
+    fn a_note_left_after_the_look_rings_again() {
+        let boxes = boxes(1);
+        let mailbox = &boxes.0[0];
+        boxes.room();
+        assert_eq!(rung(mailbox), 1);
+        assert!(mailbox.open() && mailbox.take_room() && !mailbox.take_room());
+        boxes.room();
+        assert!(mailbox.is_unseen());
+        assert_eq!(rung(mailbox), 1);
+        assert!(mailbox.take_room());
+    }
+
+    #[test]
+    fn an_order_stands_until_the_end() {
+        let boxes = boxes(1);
+        let mailbox = &boxes.0[0];
+        assert!(!mailbox.is_draining() && !mailbox.is_abandoned());
+        mailbox.order_drain();
+        assert!(mailbox.open() && mailbox.is_draining() && mailbox.is_draining());
+        mailbox.order_abandon();
+        assert!(mailbox.open() && mailbox.is_abandoned());
+    }
+
+    #[test]
+    fn nothing_is_lost_between_a_busy_lane_and_a_shard_that_sleeps() {
+        const REPORTS: u64 = 20_000;
+        let boxes = boxes(1);
+        let lane = boxes.clone();
+        let writer = std::thread::spawn(move || {
+            for number in 0..REPORTS {
+                lane.report(number & 0xffff, Outcome::Delivered);
+                lane.flush();
+            }
+        });
+        let mailbox = &boxes.0[0];
+        let mut heard = 0;
+        while heard < REPORTS {
+            // As the shard does: look, look once more, and only then sleep on the eventfd. A
+            // wake-up that is lost makes this test hang.
+            if !mailbox.open() && !mailbox.is_unseen() {
+                rung(mailbox);
+            }
+            while mailbox.next_report().is_some() {
+                heard += 1;
+            }
+        }
+        assert!(writer.join().is_ok());
+        assert_eq!(mailbox.next_report(), None);
+    }
+}

@@ -147,3 +147,6 @@ impl Client {
         (secs > 0).then(|| self.heard_tick.saturating_add(allowed))
     }
 }
+
+#[cfg(test)]
+mod tests;

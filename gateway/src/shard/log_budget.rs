@@ -31,3 +31,19 @@ impl LogBudget {
         allowed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_has_so_many_lines_and_the_next_as_many_again() {
+        let mut budget = LogBudget::default();
+        for sec in 0..3 {
+            let written = (0..10_000).filter(|_| budget.allows(sec)).count();
+            assert_eq!(written as u32, CONNECTION_LINES_PER_SEC_MAX);
+            let kept_back = 10_000 - u64::from(CONNECTION_LINES_PER_SEC_MAX);
+            assert_eq!(budget.kept_back_count, kept_back);
+        }
+    }
+}

@@ -83,3 +83,6 @@ impl Wheel {
 }
 
 const _: () = assert!(SLOTS < u32::MAX as usize - crate::limits::CLIENTS_PER_SHARD_MAX);
+
+#[cfg(test)]
+mod tests;

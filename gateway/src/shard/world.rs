@@ -252,3 +252,6 @@ impl World {
         super::close::end(self, index, close);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,6 @@
+//! A shard's world without rings: devices speak bytes, Kafka answers when the test says so.
+
+mod accounts;
+mod bench;
+mod departures;
+mod waiting;
