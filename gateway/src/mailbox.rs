@@ -129,7 +129,13 @@ mod tests {
     }
 
     fn ticket(shard: u8, packet_id: u16) -> u64 {
-        Ticket { shard, generation: 0, slot: 0, packet_id }.word()
+        Ticket {
+            shard,
+            generation: 0,
+            slot: 0,
+            packet_id,
+        }
+        .word()
     }
 
     /// How often the bell rang since the last look; it must have.
@@ -144,14 +150,20 @@ mod tests {
     fn a_burst_of_reports_rings_once_and_only_where_it_belongs() {
         let boxes = boxes(2);
         (1..=100).for_each(|id| boxes.report(ticket(1, id), Outcome::Delivered));
-        assert!(!boxes.0[1].is_unseen(), "nobody is woken before the burst is over");
+        assert!(
+            !boxes.0[1].is_unseen(),
+            "nobody is woken before the burst is over"
+        );
         boxes.flush();
         boxes.flush();
         assert!(!boxes.0[0].is_unseen() && !boxes.0[0].open());
         assert_eq!(rung(&boxes.0[1]), 1);
         assert!(boxes.0[1].open());
         for id in 1..=100 {
-            assert_eq!(boxes.0[1].next_report(), Some((ticket(1, id), Outcome::Delivered)));
+            assert_eq!(
+                boxes.0[1].next_report(),
+                Some((ticket(1, id), Outcome::Delivered))
+            );
         }
         assert_eq!(boxes.0[1].next_report(), None);
         assert!(!boxes.0[1].open(), "it was opened already");
