@@ -102,6 +102,8 @@ impl Meeting {
 struct Plane {
     ring: Ring<Parcel>,
     owners: Owners,
+    /// A receive was asked for that will complete as soon as it is submitted.
+    receives: bool,
 }
 
 /// A shard.
@@ -110,8 +112,8 @@ struct Shard {
     world: World,
     mailboxes: Mailboxes,
     meeting: Arc<Meeting>,
-    /// The ring that last had something to say: it is the one to wait in.
-    busiest: usize,
+    /// How long the next wait lets completions gather.
+    gather_micros: u32,
 }
 
 /// Starts a shard on a thread of its own; the thread ends when the shard has drained.
@@ -157,11 +159,17 @@ impl Shard {
     fn open(plan: ShardPlan) -> io::Result<(Self, Vec<Vec<TcpListener>>)> {
         let index = plan.world.index;
         let mut planes = Vec::new();
-        for _ in &plan.listeners {
-            let ring = Ring::open(&plan.ring, plan.mailboxes.0[index].wake())?;
+        for place in 0..plan.listeners.len() {
+            let wake = plan.mailboxes.0[index].wake();
+            // The first ring is the one that is waited in; the others ring its bell.
+            let ring = match place {
+                0 => Ring::open_waiting(&plan.ring, wake)?,
+                _ => Ring::open(&plan.ring, wake)?,
+            };
             planes.push(Plane {
                 owners: Owners::new(plan.ring.table_slots),
                 ring,
+                receives: false,
             });
         }
         plan.meeting.bring(
@@ -173,7 +181,7 @@ impl Shard {
             world: World::new(plan.world),
             mailboxes: plan.mailboxes,
             meeting: plan.meeting,
-            busiest: 0,
+            gather_micros: 0,
         };
         Ok((shard, plan.listeners))
     }

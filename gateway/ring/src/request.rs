@@ -49,6 +49,12 @@ impl Request {
         Request(accept).tagged(Tag::new(Op::Accept, 0, index))
     }
 
+    /// Completes each time the bell rings. The descriptor must stay open while it does.
+    pub(crate) fn bell(bell: BorrowedFd<'_>) -> Request {
+        let rung = opcode::PollAdd::new(types::Fd(bell.as_raw_fd()), libc::POLLIN as u32);
+        Request(rung.multi(true).build()).tagged(Tag::new(Op::Bell, 0, 0))
+    }
+
     pub(crate) fn poll(conn: Conn) -> Request {
         let readable = (libc::POLLIN | libc::POLLRDHUP) as u32;
         let poll = opcode::PollAdd::new(types::Fixed(conn.slot), readable).build();

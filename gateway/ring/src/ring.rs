@@ -12,6 +12,7 @@ use std::any::TypeId;
 use std::collections::VecDeque;
 use std::io;
 use std::marker::PhantomData;
+use std::os::fd::{AsFd, OwnedFd};
 
 use io_uring::types;
 
@@ -78,6 +79,8 @@ pub struct Ring<H: Send + 'static> {
     pub(crate) dialling: Option<Dialling>,
     pub(crate) stats: RingStats,
     pub(crate) address: RingAddress,
+    /// The bell that ends a wait in this ring.
+    bell: Option<OwnedFd>,
     /// Receives that the kernel may still fill a buffer for, of whatever life of a slot.
     pub(crate) receives_in_flight: u32,
     harvested: Vec<Completion>,
@@ -95,6 +98,26 @@ impl<H: Send + 'static> Ring<H> {
     /// A sentence for humans when the kernel will not have it: io_uring switched off or too old,
     /// or a table larger than the limit on open files.
     pub fn open(options: &RingOptions, wake: &Wake) -> io::Result<Self> {
+        let ring = Self::open_silent(options)?;
+        ring.queue.submitter().register_eventfd(wake.fd())?;
+        Ok(ring)
+    }
+
+    /// Opens a ring that is waited in: a wait ends when `wake` is rung, by other rings or threads.
+    ///
+    /// It does not ring that bell itself: a completion inside an eventfd's own wake-up would be
+    /// put off by the kernel, and only the first such one would ever be told of.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_waiting(options: &RingOptions, wake: &Wake) -> io::Result<Self> {
+        let mut ring = Self::open_silent(options)?;
+        ring.bell = Some(wake.try_clone_fd()?);
+        ring.hear_bell();
+        Ok(ring)
+    }
+
+    fn open_silent(options: &RingOptions) -> io::Result<Self> {
         let queue = Queue::open(options.submission_entries, options.completion_entries)
             .map_err(features::explain_open_error)?;
         queue
@@ -109,9 +132,7 @@ impl<H: Send + 'static> Ring<H> {
             return Err(error);
         }
         let parts = queue
-            .submitter()
-            .register_eventfd(wake.fd())
-            .and_then(|()| queue.try_clone_fd())
+            .try_clone_fd()
             .map(|fd| RingAddress::new(fd, TypeId::of::<H>(), options.table_slots));
         // On the error path the buffers leak, since the kernel already knows them.
         let address = parts?;
@@ -126,12 +147,20 @@ impl<H: Send + 'static> Ring<H> {
             dialling: None,
             stats: RingStats::default(),
             address,
+            bell: None,
             receives_in_flight: 0,
             harvested: Vec::with_capacity(HARVEST_COUNT_MAX),
             handled: 0,
             ready: VecDeque::new(),
             _on_its_thread: PhantomData,
         })
+    }
+
+    pub(crate) fn hear_bell(&mut self) {
+        if let Some(bell) = &self.bell {
+            let request = Request::bell(bell.as_fd());
+            self.queue.push(request, &mut self.stats);
+        }
     }
 
     /// Where other rings can hand connections over to.

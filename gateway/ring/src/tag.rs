@@ -28,6 +28,7 @@ pub(crate) enum Op {
     HandOverClose,
     Arrive,
     Connect,
+    Bell,
 }
 
 impl Op {
@@ -46,6 +47,7 @@ impl Op {
             HandOverClose,
             Arrive,
             Connect,
+            Bell,
         ];
         known.get(usize::from(byte).wrapping_sub(1)).copied()
     }

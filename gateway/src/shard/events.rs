@@ -85,7 +85,9 @@ impl Shard {
             }
             client.reading = Reading::Once;
         }
-        self.plane(socket.ring).ring.receive(socket.conn);
+        let plane = self.plane(socket.ring);
+        plane.receives = true;
+        plane.ring.receive(socket.conn);
     }
 
     fn on_received(&mut self, socket: Socket, buffer: Buffer, more: bool) {

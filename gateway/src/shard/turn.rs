@@ -1,29 +1,35 @@
-//! The loop of a shard: busy, it waits in its own rings; idle, it parks in the runtime.
+//! The loop of a shard: a turn, a wait in its first ring, and the runtime's turn at every tick.
 //!
 //! ```text
-//!  silence eventfd -> mailbox -> rings with work: enter, drain -> answers, batches -> tick
-//!         ^                                                                            |
-//!         |                 nothing done: bounded wait in one ring --------------------+
-//!         |                 nothing done twice: sound eventfd, fence, look once more
-//!         +---------------- park: await the eventfd
+//!  mailbox -> rings with work: enter, drain -> answers, batches -> tick
+//!     ^                                                             |
+//!     |    nothing done: other rings sound the bell, look once more |
+//!     +--- wait in the first ring: for completions to gather, ------+
+//!          for the bell, or for the next tick
 //! ```
+//!
+//! The first ring hears the shard's eventfd, which the other rings and all other threads ring. So
+//! the shard sleeps in one system call that also submits, and the runtime is visited for its timers
+//! only: a trip through its reactor costs seven.
 
 use std::io;
+use std::mem;
 use std::net::TcpListener;
-use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
 use glommio::io::BufferedFile;
 
 use super::Shard;
 use crate::limits::{
-    EMPTY_WAITS_MAX, REACTOR_VISIT, TICK, WAIT_BUSY_COMPLETIONS, WAIT_COMPLETIONS,
-    WAIT_GATHER_BUSY_MICROS, WAIT_GATHER_MICROS, WAIT_MICROS_MAX,
+    REACTOR_VISIT, TICK, WAIT_BUSY_COMPLETIONS, WAIT_COMPLETIONS, WAIT_GATHER_BUSY_MICROS,
+    WAIT_GATHER_MICROS,
 };
 use crate::mailbox::Mailbox;
 
 /// Size of what an eventfd hands out.
 const EVENT_COUNT_BYTES: usize = 8;
+/// The ring that is waited in.
+const FIRST: usize = 0;
 
 impl Shard {
     /// Accepts and serves until drained.
@@ -36,70 +42,25 @@ impl Shard {
                 .into_iter()
                 .for_each(|listener| plane.ring.listen(listener));
         }
-        self.keep_ticking();
+        bound_parking();
         let started = Instant::now();
+        let mut visited = started;
         loop {
-            self.planes
-                .iter_mut()
-                .for_each(|plane| plane.ring.silence_wake());
-            let over = self.serve_busy(mailbox, &eventfd, started).await?;
-            if over {
+            let begun = Instant::now();
+            let done = self.turn(mailbox)?;
+            self.tick(begun.duration_since(started));
+            let turn_micros = begun.elapsed().as_micros() as u64;
+            self.world.book().loop_time.observe(turn_micros);
+            if self.is_over() {
                 return Ok(());
             }
-            self.planes
-                .iter_mut()
-                .for_each(|plane| plane.ring.sound_wake());
-            fence(Ordering::SeqCst);
-            if self.turn(mailbox)? == 0 && !mailbox.is_unseen() && !self.has_submissions() {
-                self.rest(&eventfd).await?;
-            }
-        }
-    }
-
-    /// Serves while there is something to do; says whether the shard has drained.
-    async fn serve_busy(
-        &mut self,
-        mailbox: &Mailbox,
-        eventfd: &BufferedFile,
-        started: Instant,
-    ) -> io::Result<bool> {
-        let mut visited = Instant::now();
-        let mut empty_waits = 0;
-        let mut gather_micros = WAIT_GATHER_MICROS;
-        while empty_waits < EMPTY_WAITS_MAX {
-            let begun = Instant::now();
-            let mut done = self.turn(mailbox)?;
-            self.tick(begun.duration_since(started));
-            self.world
-                .book()
-                .loop_time
-                .observe(begun.elapsed().as_micros() as u64);
-            if self.is_over() {
-                return Ok(true);
-            }
-            // With one ring the wait also submits what the turn has left: one call instead of two.
-            if done == 0 || self.planes.len() == 1 {
-                let plane = &mut self.planes[self.busiest];
-                plane
-                    .ring
-                    .wait(WAIT_COMPLETIONS, gather_micros, WAIT_MICROS_MAX)?;
-                let came = self.drain_ring(self.busiest);
-                gather_micros = match came {
-                    WAIT_BUSY_COMPLETIONS.. => WAIT_GATHER_BUSY_MICROS,
-                    _ => WAIT_GATHER_MICROS,
-                };
-                self.carry();
-                done += came;
-            }
-            empty_waits = if done == 0 { empty_waits + 1 } else { 0 };
             if begun.duration_since(visited) >= REACTOR_VISIT {
-                // One trip through the reactor: its timers would starve otherwise.
                 mailbox.wake().signal();
-                self.rest(eventfd).await?;
-                visited = Instant::now();
+                visit_reactor(&eventfd).await?;
+                visited = begun;
             }
+            self.wait(mailbox, done, started)?;
         }
-        Ok(false)
     }
 
     /// Looks at the mailbox and at every ring once, without waiting; says how much there was.
@@ -108,20 +69,69 @@ impl Shard {
         let only = self.planes.len() == 1;
         for ring in 0..self.planes.len() {
             let plane = &mut self.planes[ring].ring;
+            // A single ring is about to be waited in, which submits as well.
             if plane.has_completions() || (!only && plane.has_submissions()) {
                 plane.enter()?;
-                let events = self.drain_ring(ring);
-                if events > 0 {
-                    self.busiest = ring;
-                }
-                done += events;
+                done += self.drain_ring(ring);
+            }
+            // A receive on a readable socket completes at once: its bytes do not wait for others.
+            if mem::take(&mut self.planes[ring].receives) {
+                self.planes[ring].ring.enter()?;
+                done += self.drain_ring(ring);
             }
         }
         self.carry();
         Ok(done)
     }
 
-    /// Whether answers or orders wait to be submitted: parking now would leave them lying.
+    /// Waits until completions have gathered, the bell rings or the next tick is due.
+    fn wait(&mut self, mailbox: &Mailbox, done: usize, started: Instant) -> io::Result<()> {
+        let several = self.planes.len() > 1;
+        if several && (done > 0 || self.has_submissions()) {
+            return Ok(()); // The other rings are looked at before anyone sleeps.
+        }
+        let missed = self.sound_others()?;
+        if missed == 0 && !mailbox.is_unseen() {
+            let micros = micros_to_tick(started.elapsed());
+            let plane = &mut self.planes[FIRST];
+            // Alone, a completion is taken at once; gathering costs a timer that fires for nothing.
+            let want = if self.gather_micros == 0 {
+                1
+            } else {
+                WAIT_COMPLETIONS
+            };
+            plane.ring.wait(want, self.gather_micros, micros)?;
+        }
+        self.planes[FIRST + 1..]
+            .iter_mut()
+            .for_each(|plane| plane.ring.silence_wake());
+        let came = self.drain_ring(FIRST);
+        self.gather_micros = match came {
+            0 | 1 => 0,
+            2..WAIT_BUSY_COMPLETIONS => WAIT_GATHER_MICROS,
+            _ => WAIT_GATHER_BUSY_MICROS,
+        };
+        self.carry();
+        Ok(())
+    }
+
+    /// From here on the other rings ring the bell; says how much came just before.
+    fn sound_others(&mut self) -> io::Result<usize> {
+        let mut missed = 0;
+        for ring in FIRST + 1..self.planes.len() {
+            let plane = &mut self.planes[ring].ring;
+            plane.sound_wake();
+            // The kernel's flag may stay set with nothing behind it: believe one enter, not the
+            // flag. What is queued later finds the bell sounding.
+            if plane.has_completions() {
+                plane.enter()?;
+                missed += self.drain_ring(ring);
+            }
+        }
+        Ok(missed)
+    }
+
+    /// Whether answers or orders wait to be submitted: sleeping now would leave them lying.
     fn has_submissions(&self) -> bool {
         self.planes.iter().any(|plane| plane.ring.has_submissions())
     }
@@ -166,25 +176,29 @@ impl Shard {
     fn is_over(&self) -> bool {
         self.world.draining && self.world.clients.len() == 0 && self.world.leaving.is_empty()
     }
+}
 
-    /// Gives the reactor its turn until the eventfd says that there is work.
-    async fn rest(&self, eventfd: &BufferedFile) -> io::Result<()> {
-        let read = eventfd.read_at(0, EVENT_COUNT_BYTES).await;
-        read.map(drop)
-            .map_err(|error| io::Error::other(error.to_string()))
-    }
+/// One trip through the runtime's reactor, whose timers would starve otherwise; the eventfd has
+/// been rung, so that it does not park.
+async fn visit_reactor(eventfd: &BufferedFile) -> io::Result<()> {
+    let read = eventfd.read_at(0, EVENT_COUNT_BYTES).await;
+    read.map(drop)
+        .map_err(|error| io::Error::other(error.to_string()))
+}
 
-    /// Wakes the shard each tick. It also bounds a known fault of the runtime, which may park with
-    /// a task that is ready to run.
-    fn keep_ticking(&self) {
-        let mailboxes = self.mailboxes.clone();
-        let index = self.world.index;
-        glommio::spawn_local(async move {
-            loop {
-                glommio::timer::sleep(TICK).await;
-                mailboxes.0[index].wake().signal();
-            }
-        })
-        .detach();
-    }
+/// A known fault of the runtime lets it park with a task that is ready to run; a timer bounds that
+/// to one tick.
+fn bound_parking() {
+    glommio::spawn_local(async {
+        loop {
+            glommio::timer::sleep(TICK).await;
+        }
+    })
+    .detach();
+}
+
+/// Microseconds until the next tick is due; at least one.
+fn micros_to_tick(since_start: Duration) -> u32 {
+    let tick = TICK.as_micros() as u64;
+    (tick - since_start.as_micros() as u64 % tick) as u32
 }

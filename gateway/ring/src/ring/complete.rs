@@ -28,10 +28,19 @@ impl<H: Send + 'static> Ring<H> {
             Op::HandOverClose => self.on_hand_over_close(completion),
             Op::Arrive => self.on_arrive(completion),
             Op::Connect => self.on_connect(completion),
+            Op::Bell => self.on_bell(completion),
             // Only their failures complete, and what they were to bring about comes in another
             // way: SHUTDOWN meets a reset connection, a cancelled request has just ended.
             Op::Shutdown | Op::Abort | Op::Cancel => None,
         }
+    }
+
+    /// The bell has rung: that the wait is over is all there is to it.
+    fn on_bell(&mut self, completion: Completion) -> Option<Event<H>> {
+        if !completion.more() && completion.result != -libc::ECANCELED {
+            self.hear_bell();
+        }
+        None
     }
 
     /// Counts a completion for a life that is over or being closed.
