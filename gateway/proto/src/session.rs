@@ -298,7 +298,7 @@ impl Session {
         }
     }
 
-    /// Answers a QoS 2 PUBLISH that was already taken again \[MQTT-4.3.3-10\]; `None` when it is new.
+    /// Answers again a QoS 2 PUBLISH that was taken \[MQTT-4.3.3-10\]; `None` when it is new.
     fn on_repeat(&mut self, packet_id: u16, terms: &Terms, out: &mut Vec<u8>) -> Option<Reaction> {
         let version = self.version;
         let busy = self

@@ -6,85 +6,119 @@ use tributary_proto::session::Terms;
 use super::bench::{Bench, Chance, PINGREQ, connect, publish};
 use crate::limits::REASSEMBLY_BYTES_PER_SHARD_MAX;
 use crate::shard::admit::Entrance;
+use crate::shard::world::Socket;
+
+/// Devices and strangers that come, speak in pieces and go as chance has it.
+struct Crowd {
+    bench: Bench,
+    chance: Chance,
+    /// Clients, each with what it has written and not sent yet.
+    wires: Vec<(u32, Vec<u8>)>,
+    strangers: Vec<Socket>,
+    came: u32,
+}
 
 #[test]
-fn whatever_happens_half_received_packets_are_accounted_for_and_gone_with_their_clients() {
+fn half_received_packets_are_accounted_for_and_gone_with_their_clients() {
     for seed in 0..10 {
-        let mut chance = Chance(seed);
-        let mut bench = Bench::new(Terms {
-            receive_max: 3,
-            ..Terms::default()
-        });
-        let mut wires: Vec<(u32, Vec<u8>)> = Vec::new();
-        let mut strangers = Vec::new();
-        for step in 0..1_500 {
-            match chance.below(12) {
-                0 => {
-                    let index = bench.connect(&format!("c{step}"), 4, 0);
-                    wires.push((index, Vec::new()));
-                }
-                1 => {
-                    let socket = bench.socket();
-                    let whole = connect("somebody", 4, 0);
-                    let cut = 1 + chance.below(whole.len() - 1);
-                    let entrance = bench.world.on_stranger(socket, &whole[..cut], false);
-                    assert!(matches!(entrance, Entrance::Wait));
-                    strangers.push(socket);
-                }
-                2 if !strangers.is_empty() => {
-                    let socket = strangers.swap_remove(chance.below(strangers.len()));
-                    assert!(bench.world.take_half_connect(socket).is_some());
-                }
-                3 if !bench.in_kafka.is_empty() => {
-                    let place = chance.below(bench.in_kafka.len());
-                    bench.answer(place);
-                }
-                4 => bench.world.on_room(),
-                5 if !wires.is_empty() => {
-                    let (index, _) = wires.swap_remove(chance.below(wires.len()));
-                    bench.world.end(index, Close::PeerReset);
-                }
-                _ if wires.is_empty() => {}
-                _ => {
-                    let place = chance.below(wires.len());
-                    let (index, wire) = &mut wires[place];
-                    let topic = ["k/a", "null/a", "elsewhere"][chance.below(3)];
-                    let id = 1 + chance.below(50) as u16;
-                    wire.extend(publish(topic, chance.below(3) as u8, id, chance.below(300)));
-                    let cut = 1 + chance.below(wire.len());
-                    bench.world.on_bytes(*index, &wire[..cut]);
-                    wire.drain(..cut);
-                    let index = *index;
-                    bench.sent(index);
-                }
-            }
-            bench.carry();
-            let kept_bytes = bench.kept_bytes();
-            assert_eq!(bench.world.reassembly_bytes, kept_bytes, "seed {seed}");
+        let mut crowd = Crowd {
+            bench: Bench::new(Terms {
+                receive_max: 3,
+                ..Terms::default()
+            }),
+            chance: Chance(seed),
+            wires: Vec::new(),
+            strangers: Vec::new(),
+            came: 0,
+        };
+        for _ in 0..1_500 {
+            crowd.step();
+            let kept_bytes = crowd.bench.kept_bytes();
+            assert_eq!(
+                crowd.bench.world.reassembly_bytes, kept_bytes,
+                "seed {seed}"
+            );
         }
         assert!(
-            bench.world.book().pauses.read() > 0,
+            crowd.bench.world.book().pauses.read() > 0,
             "nobody was ever paused"
         );
-        wires
+        crowd.leave();
+    }
+}
+
+impl Crowd {
+    fn step(&mut self) {
+        match self.chance.below(12) {
+            0 => {
+                self.came += 1;
+                let index = self.bench.connect(&format!("c{}", self.came), 4, 0);
+                self.wires.push((index, Vec::new()));
+            }
+            1 => self.begin_connect(),
+            2 if !self.strangers.is_empty() => {
+                let place = self.chance.below(self.strangers.len());
+                let socket = self.strangers.swap_remove(place);
+                assert!(self.bench.world.take_half_connect(socket).is_some());
+            }
+            3 if !self.bench.in_kafka.is_empty() => {
+                let place = self.chance.below(self.bench.in_kafka.len());
+                self.bench.answer(place);
+            }
+            4 => self.bench.world.on_room(),
+            5 if !self.wires.is_empty() => {
+                let place = self.chance.below(self.wires.len());
+                let (index, _) = self.wires.swap_remove(place);
+                self.bench.world.end(index, Close::PeerReset);
+            }
+            _ => self.send_some(),
+        }
+        self.bench.carry();
+    }
+
+    fn begin_connect(&mut self) {
+        let socket = self.bench.socket();
+        let whole = connect("somebody", 4, 0);
+        let cut = 1 + self.chance.below(whole.len() - 1);
+        let entrance = self.bench.world.on_stranger(socket, &whole[..cut], false);
+        assert!(matches!(entrance, Entrance::Wait));
+        self.strangers.push(socket);
+    }
+
+    fn send_some(&mut self) {
+        if self.wires.is_empty() {
+            return;
+        }
+        let (place, chance) = (self.chance.below(self.wires.len()), &mut self.chance);
+        let (index, wire) = &mut self.wires[place];
+        let topic = ["k/a", "null/a", "elsewhere"][chance.below(3)];
+        let (qos, id) = (chance.below(3) as u8, 1 + chance.below(50) as u16);
+        wire.extend(publish(topic, qos, id, chance.below(300)));
+        let cut = 1 + chance.below(wire.len());
+        self.bench.world.on_bytes(*index, &wire[..cut]);
+        wire.drain(..cut);
+        self.bench.sent(*index);
+    }
+
+    /// Everyone goes; what Kafka had is settled all the same.
+    fn leave(mut self) {
+        let world = &mut self.bench.world;
+        self.wires
             .iter()
-            .for_each(|(index, _)| bench.world.end(*index, Close::PeerClosed));
-        strangers
+            .for_each(|(index, _)| world.end(*index, Close::PeerClosed));
+        self.strangers
             .iter()
-            .for_each(|socket| drop(bench.world.take_half_connect(*socket)));
-        assert_eq!(
-            (bench.world.reassembly_bytes, bench.world.clients.len()),
-            (0, 0)
-        );
-        while !bench.in_kafka.is_empty() {
-            bench.answer(0);
+            .for_each(|socket| drop(world.take_half_connect(*socket)));
+        assert_eq!((world.reassembly_bytes, world.clients.len()), (0, 0));
+        while !self.bench.in_kafka.is_empty() {
+            self.bench.answer(0);
         }
         assert_eq!(
-            bench.world.book().publishes.pending(),
+            self.bench.world.book().publishes.pending(),
             0,
             "the books balance"
         );
-        assert_eq!(bench.ended(Close::Internal), 0);
+        assert_eq!(self.bench.ended(Close::Internal), 0);
     }
 }
 
