@@ -18,20 +18,23 @@ rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc "${release[@]}" --workspace --n
 
 # What is pure or small runs with debug assertions, what moves traffic as it is shipped.
 tests_debug() { cargo test --locked --no-fail-fast -p tributary-proto -p tributary-ring; }
+# One selection of packages throughout: another one would unify features differently and build the
+# dependencies again.
 tests_release() {
   local target targets=()
   shopt -s nullglob
-  for target in gateway/tests/*.rs gateway/tests/*/main.rs; do
+  for target in gateway/tests/*.rs gateway/tests/*/main.rs loadgen/tests/*.rs; do
     target=${target%/main.rs}
     target=$(basename "${target%.rs}")
     [ "$target" = hazards ] || targets+=(--test "$target")
   done
-  local failed=0
-  cargo test "${release[@]}" --no-fail-fast -p tributary --lib --bins "${targets[@]}" || failed=1
-  cargo test "${release[@]}" --no-fail-fast -p tributary-loadgen || failed=1
-  return $failed
+  cargo test "${release[@]}" --no-fail-fast --workspace --exclude tributary-proto \
+    --exclude tributary-ring --lib --bins "${targets[@]}"
 }
-tests_hazards() { cargo test "${release[@]}" --no-fail-fast -p tributary --test hazards; }
+tests_hazards() {
+  cargo test "${release[@]}" --no-fail-fast --workspace --exclude tributary-proto \
+    --exclude tributary-ring --test hazards
+}
 
 deny() {
   local deny=$cargo_deny/bin/cargo-deny
@@ -75,7 +78,8 @@ trap 'exit 130' INT TERM
 for what in kafka python node deny; do begin "fetch-$what" tools/fetch.sh $what; done
 step fmt            cargo fmt --all --check
 step build          cargo build "${release[@]}" --workspace
-step build-tests    cargo test "${release[@]}" --no-run -p tributary -p tributary-loadgen
+step build-tests    cargo test "${release[@]}" --no-run --workspace --exclude tributary-proto \
+  --exclude tributary-ring --lib --bins --tests
 step clippy         cargo clippy "${release[@]}" --workspace --all-targets -- -D warnings
 step rustdoc        rustdoc
 step tests-debug    tests_debug

@@ -135,23 +135,23 @@ pub(super) struct World {
 
 /// What a shard is made with; see [`super::ShardPlan`].
 pub struct WorldPlan {
-    /// See [`World`].
+    /// This shard's number.
     pub index: usize,
-    /// See [`World`].
+    /// How many shards there are.
     pub shard_count: usize,
-    /// See [`World`].
+    /// Clients the whole process takes at most.
     pub connections_max: usize,
-    /// See [`World`].
+    /// Clients of all shards.
     pub connected: Arc<AtomicUsize>,
-    /// See [`World`].
+    /// What the server offers.
     pub terms: Terms,
-    /// See [`World`].
+    /// Time a connection has to send its CONNECT, in ticks.
     pub connect_ticks_max: u32,
-    /// See [`World`].
+    /// The routes.
     pub routes: Arc<RouteTable>,
     /// The lanes that routes name by index.
     pub lanes: Vec<Lane>,
-    /// See [`World`].
+    /// The counters of all shards.
     pub books: Arc<[ShardBooks]>,
     /// The hash that all shards agree on.
     pub hasher: RandomState,
