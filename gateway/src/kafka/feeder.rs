@@ -69,6 +69,7 @@ impl Feeder {
         ask: Sender<Arc<str>>,
         pace: Pace,
     ) -> Feeder {
+        let lines = Lines::new(producers.flights_per_leader_max());
         Feeder {
             shared,
             config,
@@ -77,7 +78,7 @@ impl Feeder {
             ask,
             topics: Topics::default(),
             found: Vec::new(),
-            lines: Lines::default(),
+            lines,
             pace,
             aloft: (0..limits::FLIGHTS_MAX).map(|_| None).collect(),
             free: (0..limits::FLIGHTS_MAX)

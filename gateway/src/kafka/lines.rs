@@ -44,8 +44,10 @@ pub(super) struct Departure {
 ///
 /// A partition that has records and nothing in flight stands in the line of its leader; leaders are
 /// served in turn, partitions in the order they came.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lines {
+    /// Blocks of one leader that may be in flight at once.
+    flights_per_leader_max: usize,
     partitions: Vec<Partition>,
     leaders: Vec<Leader>,
     turn: usize,
@@ -53,7 +55,24 @@ pub(super) struct Lines {
     spare: Vec<Block>,
 }
 
+impl Default for Lines {
+    fn default() -> Lines {
+        Lines::new(limits::FLIGHTS_PER_LEADER_MAX)
+    }
+}
+
 impl Lines {
+    pub(super) fn new(flights_per_leader_max: usize) -> Lines {
+        Lines {
+            flights_per_leader_max,
+            partitions: Vec::new(),
+            leaders: Vec::new(),
+            turn: 0,
+            queued: 0,
+            spare: Vec::new(),
+        }
+    }
+
     pub(super) fn add(&mut self, topic: Arc<str>, number: i32, leader_id: i32) -> PartitionIndex {
         let leader = self.leader(leader_id);
         self.partitions.push(Partition {
@@ -120,7 +139,8 @@ impl Lines {
 
     /// Whether [`Lines::depart`] would give a block.
     pub(super) fn is_ready(&self) -> bool {
-        self.leaders.iter().any(Leader::is_ready)
+        let max = self.flights_per_leader_max;
+        self.leaders.iter().any(|leader| leader.is_ready(max))
     }
 
     /// The block that goes next.
@@ -129,7 +149,7 @@ impl Lines {
         let leader = (0..count).map(|step| (self.turn + step) % count);
         let leader = leader
             .into_iter()
-            .find(|index| self.leaders[*index].is_ready())?;
+            .find(|index| self.leaders[*index].is_ready(self.flights_per_leader_max))?;
         self.turn = leader + 1;
         let partition = self.leaders[leader].line.pop_front()?;
         self.leaders[leader].flying += 1;
@@ -196,8 +216,8 @@ impl Lines {
 }
 
 impl Leader {
-    fn is_ready(&self) -> bool {
-        self.flying < limits::FLIGHTS_PER_LEADER_MAX && !self.line.is_empty()
+    fn is_ready(&self, flights_max: usize) -> bool {
+        self.flying < flights_max && !self.line.is_empty()
     }
 }
 

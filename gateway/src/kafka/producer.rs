@@ -102,6 +102,17 @@ impl Producers {
         })
     }
 
+    /// Blocks of one leader that may be with librdkafka at once.
+    ///
+    /// A configured linger holds each block back where the others do not see it: five that linger
+    /// would keep the sixth waiting (measured with 12 partitions: p50 of 2.4 lingers).
+    pub(super) fn flights_per_leader_max(&self) -> usize {
+        match self.bulk {
+            Some(_) => limits::FLIGHTS_PER_LEADER_MAX,
+            None => limits::FLIGHTS_MAX,
+        }
+    }
+
     /// The one for a block of so many records.
     pub(super) fn client(&self, records: usize) -> &Arc<Client> {
         match &self.bulk {
