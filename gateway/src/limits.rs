@@ -26,12 +26,14 @@ pub const REACTOR_VISIT: Duration = Duration::from_millis(100);
 
 /// Completions a busy shard waits for at most in one go.
 pub const WAIT_COMPLETIONS: usize = 32;
-/// How long a shard lets completions gather once a wait has brought more than one, in microseconds.
-pub const WAIT_GATHER_MICROS: u32 = 50;
-/// The same once a wait has brought so many that a wake-up costs more than what it brings.
-pub const WAIT_GATHER_BUSY_MICROS: u32 = 150;
-/// So many.
-pub const WAIT_BUSY_COMPLETIONS: usize = 4;
+/// Completions per millisecond from which on a shard lets them gather, and for how long.
+pub const GATHER_PER_MILLI: usize = 10;
+/// See above.
+pub const GATHER_MICROS: u32 = 50;
+/// Completions per millisecond from which on it lets them gather for longer.
+pub const GATHER_PER_MILLI_BUSY: usize = 30;
+/// See above.
+pub const GATHER_BUSY_MICROS: u32 = 150;
 
 /// Answers a client may leave unread before its socket is no longer read.
 pub const OUT_QUEUE_BYTES_MAX: usize = 16 << 10;
@@ -86,8 +88,8 @@ pub mod idle_client {
 }
 
 const _: () = assert!(1000 / TICKS_PER_SEC as u128 == TICK.as_millis());
-const _: () = assert!(WAIT_GATHER_MICROS <= WAIT_GATHER_BUSY_MICROS);
-const _: () = assert!((WAIT_GATHER_BUSY_MICROS as u128) < TICK.as_micros());
+const _: () = assert!(GATHER_MICROS <= GATHER_BUSY_MICROS);
+const _: () = assert!((GATHER_BUSY_MICROS as u128) < TICK.as_micros());
 const _: () = assert!(OUT_QUEUE_BYTES_MAX <= SPARE_BUFFER_BYTES_MAX);
 const _: () = assert!(CONNECT_BYTES_MAX as usize <= LINGER_BYTES_MAX);
 const _: () = assert!(TABLE_HEADROOM_PERCENT < 100);

@@ -19,6 +19,7 @@ mod client;
 mod clients;
 mod close;
 mod events;
+mod gather;
 mod log_budget;
 mod offer;
 mod owners;
@@ -39,6 +40,7 @@ use tributary_ring::{Ring, RingAddress, RingOptions};
 pub use world::WorldPlan;
 
 use crate::mailbox::Mailboxes;
+use gather::Gather;
 use owners::Owners;
 use world::World;
 
@@ -112,8 +114,7 @@ struct Shard {
     world: World,
     mailboxes: Mailboxes,
     meeting: Arc<Meeting>,
-    /// How long the next wait lets completions gather.
-    gather_micros: u32,
+    gather: Gather,
 }
 
 /// Starts a shard on a thread of its own; the thread ends when the shard has drained.
@@ -181,7 +182,7 @@ impl Shard {
             world: World::new(plan.world),
             mailboxes: plan.mailboxes,
             meeting: plan.meeting,
-            gather_micros: 0,
+            gather: Gather::default(),
         };
         Ok((shard, plan.listeners))
     }

@@ -20,10 +20,7 @@ use std::time::{Duration, Instant};
 use glommio::io::BufferedFile;
 
 use super::Shard;
-use crate::limits::{
-    REACTOR_VISIT, TICK, WAIT_BUSY_COMPLETIONS, WAIT_COMPLETIONS, WAIT_GATHER_BUSY_MICROS,
-    WAIT_GATHER_MICROS,
-};
+use crate::limits::{REACTOR_VISIT, TICK, WAIT_COMPLETIONS};
 use crate::mailbox::Mailbox;
 
 /// Size of what an eventfd hands out.
@@ -92,25 +89,22 @@ impl Shard {
         }
         let missed = self.sound_others()?;
         if missed == 0 && !mailbox.is_unseen() {
-            let micros = micros_to_tick(started.elapsed());
-            let plane = &mut self.planes[FIRST];
-            // Alone, a completion is taken at once; gathering costs a timer that fires for nothing.
-            let want = if self.gather_micros == 0 {
+            let timeout_micros = micros_to_tick(started.elapsed());
+            let gather_micros = self.gather.micros();
+            let want = if gather_micros == 0 {
                 1
             } else {
                 WAIT_COMPLETIONS
             };
-            plane.ring.wait(want, self.gather_micros, micros)?;
+            let plane = &mut self.planes[FIRST];
+            plane.ring.wait(want, gather_micros, timeout_micros)?;
         }
         self.planes[FIRST + 1..]
             .iter_mut()
             .for_each(|plane| plane.ring.silence_wake());
         let came = self.drain_ring(FIRST);
-        self.gather_micros = match came {
-            0 | 1 => 0,
-            2..WAIT_BUSY_COMPLETIONS => WAIT_GATHER_MICROS,
-            _ => WAIT_GATHER_BUSY_MICROS,
-        };
+        let since_start = started.elapsed().as_micros() as u64;
+        self.gather.on_completions(done + came, since_start);
         self.carry();
         Ok(())
     }
