@@ -45,7 +45,10 @@ mod journal;
 mod life;
 mod losses;
 mod profile;
+mod pump;
 mod queue;
+mod receipts;
+mod room;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -191,11 +194,14 @@ impl Session {
 
     fn on_farewell(&mut self, farewell: &Disconnect<'_>, ctx: &mut Context<'_>) -> Close {
         if let Some(secs) = farewell.session_expiry_secs {
-            // A session that began with expiry 0 cannot ask for more at the end (3.14.2.2.2).
-            if secs > 0 && self.session_expiry_secs(&ctx.commons.profiles) == 0 {
+            // A session that began with expiry 0 cannot ask for more at the end (3.14.2.2.2); where
+            // 0 is our own doing, the client is not to blame.
+            let longest = ctx.terms.session_expiry_secs_max;
+            let began_with = self.session_expiry_secs(&ctx.commons.profiles);
+            if secs > 0 && began_with == 0 && longest > 0 {
                 return Close::Violation(Reason::ProtocolError);
             }
-            self.set_session_expiry(secs.min(ctx.terms.session_expiry_secs_max), ctx);
+            self.set_session_expiry(secs.min(longest), ctx);
         }
         // Nothing but a normal disconnection takes the will back [MQTT-3.14.4-3].
         match farewell.reason {

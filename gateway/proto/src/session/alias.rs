@@ -15,6 +15,9 @@ pub(super) struct Spoken {
     uses: u64,
 }
 
+/// What an alias costs in a packet; a topic not longer than that is shorter in full.
+const ALIAS_BYTES: usize = 3;
+
 #[derive(Debug)]
 struct SpokenTopic {
     topic: Box<str>,
@@ -54,7 +57,7 @@ impl Spoken {
     /// How a topic is said now: by its alias, or with a new one, at most `alias_max`
     /// \[MQTT-3.1.2-26\]; in full when there are none \[MQTT-3.1.2-27\].
     pub(super) fn say(&mut self, topic: &str, alias_max: u16) -> Topic {
-        if alias_max == 0 {
+        if alias_max == 0 || topic.len() <= ALIAS_BYTES {
             return Topic::Full;
         }
         self.uses += 1;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::downward::{hold, release};
 use super::flight::{Released, Sent};
 use super::queue::Waiting;
+use super::room::{hold, release};
 use super::{Admission, CONNECTED, Change, Context, HAS_METHOD, Loss, Profile, Profiles, Session};
 use crate::encode;
 use crate::message::Message;
