@@ -9,6 +9,8 @@ pub mod shard;
 
 pub mod mailbox;
 
+pub mod interest;
+
 pub mod config;
 
 pub mod cli;

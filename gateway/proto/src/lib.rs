@@ -8,6 +8,8 @@
 
 pub mod session;
 
+pub mod subscriptions;
+
 pub mod close;
 
 pub mod encode;
