@@ -19,6 +19,8 @@ pub mod route;
 
 pub mod kafka;
 
+pub mod store;
+
 pub mod books;
 
 pub mod log;
