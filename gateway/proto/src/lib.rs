@@ -16,6 +16,8 @@ pub mod decode;
 
 pub mod frame;
 
+pub mod retained;
+
 pub mod message;
 
 pub mod packet;
