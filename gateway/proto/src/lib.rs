@@ -18,6 +18,8 @@ pub mod decode;
 
 pub mod frame;
 
+pub mod retained;
+
 pub mod message;
 
 pub mod packet;

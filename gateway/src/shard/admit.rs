@@ -195,9 +195,6 @@ impl World {
         let book = self.book();
         book.connects.add(version_index(admission.version), 1);
         book.connections.add(1);
-        if connect.will.is_some() {
-            book.wills_ignored.add(1);
-        }
         tracing::debug!(client = id, shard = self.index, "connected");
         Ok(at)
     }
