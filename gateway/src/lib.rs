@@ -15,6 +15,8 @@ pub mod config;
 
 pub mod cli;
 
+pub mod auth;
+
 pub mod route;
 
 pub mod kafka;
