@@ -56,6 +56,7 @@ class Peer:
 
     def connect(self, keepalive=60, will=None, **values):
         """Connects and returns itself; `values` are the CONNECT's properties."""
+        self.ends = queue.Queue()  # paho may report one end twice
         if will:
             self.client.will_set(**will)
         arguments = {}
