@@ -13,6 +13,8 @@ pub mod config;
 
 pub mod cli;
 
+pub mod doctor;
+
 pub mod route;
 
 pub mod kafka;
