@@ -16,6 +16,7 @@ pub mod config;
 pub mod cli;
 
 pub mod auth;
+
 pub mod doctor;
 
 pub mod route;
