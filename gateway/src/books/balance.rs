@@ -86,8 +86,8 @@ impl Balance {
     }
 
     /// Its outcome came home, whichever it was, when the client had gone.
-    pub fn on_settled_after_gone(&self) {
-        self.settle_one(GONE);
+    pub fn on_settled_after_gone(&self, count: usize) {
+        (0..count).for_each(|_| self.settle_one(GONE));
     }
 
     /// As the shard's own thread sees it, in the middle of a turn too.

@@ -93,6 +93,13 @@ impl View {
         targets.shards.remove(self.shard);
     }
 
+    /// The group with this key, if it has a member anywhere.
+    pub fn group_at(&self, key: &str) -> Option<GroupAt> {
+        let hash = self.interest.hasher.hash(key);
+        let is_key = |number: &u32| self.groups.at(*number).is_some_and(|at| &*at.key == key);
+        self.groups_by_key.find(hash, is_key).copied().map(GroupAt)
+    }
+
     /// The key of a group: `$share/{name}/{filter}`.
     pub fn group_key(&self, group: GroupAt) -> Option<&Arc<str>> {
         self.groups.at(group.0).map(|group| &group.key)

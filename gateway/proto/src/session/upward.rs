@@ -33,6 +33,13 @@ impl Session {
         self.busy.as_ref().map_or(0, |busy| busy.window.len())
     }
 
+    /// PUBLISHes whose answers will find no one if the connection ends now and the session is kept
+    /// or not.
+    pub fn unanswered_count(&self, keep: bool) -> usize {
+        let busy = self.busy.as_ref();
+        busy.map_or(0, |busy| busy.window.unanswered_count(!keep))
+    }
+
     /// The topic an alias stands for on this connection.
     pub fn topic(&self, alias: u16) -> Option<&str> {
         self.busy.as_ref()?.aliases.topic(alias)

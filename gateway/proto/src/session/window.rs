@@ -139,6 +139,14 @@ impl Window {
         }
     }
 
+    /// How many have not been answered by all, and would never be if the connection, or with
+    /// `even_kept` the session, ended now.
+    pub(super) fn unanswered_count(&self, even_kept: bool) -> usize {
+        let goes = |owed: &&Owed| even_kept || owed.qos == Qos::AtLeastOnce;
+        let unanswered = self.owed.iter().filter(|owed| owed.parties > 0);
+        unanswered.filter(goes).count()
+    }
+
     /// Drops a PUBLISH that all have answered, without a word to the client.
     pub(super) fn forget_settled(&mut self, packet_id: u16) {
         self.drop_where(|owed| owed.packet_id == packet_id && owed.parties == 0);
