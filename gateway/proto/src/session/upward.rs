@@ -179,6 +179,8 @@ impl Session {
             .busy
             .as_mut()
             .filter(|busy| busy.unreleased.holds(packet_id))?;
+        busy.unreleased.said_again(packet_id);
+        busy.window.said_again(version, packet_id, ctx.out);
         // One PUBREC answers however many repetitions came before it: else a client that repeats
         // itself behind an unanswered PUBLISH would grow the window without bound.
         if busy.window.holds(packet_id, Qos::ExactlyOnce) {
