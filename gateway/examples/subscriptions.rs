@@ -84,7 +84,8 @@ fn main() {
         let (half, all) = (run(case, clients / 2), run(case, clients));
         let per_client = |half: usize, all: usize| {
             let more = (clients - clients / 2) as f64;
-            (all as f64 - half as f64) / more
+            // What is freed late can make a nothing negative.
+            ((all as f64 - half as f64) / more).max(0.0)
         };
         let client = per_client(half.index_bytes, all.index_bytes) + size_of::<Held>() as f64;
         let per = client / case.filters_per_client as f64;
