@@ -93,11 +93,13 @@ impl View {
         targets.shards.remove(self.shard);
     }
 
-    /// The group with this key, if it has a member anywhere.
-    pub fn group_at(&self, key: &str) -> Option<GroupAt> {
-        let hash = self.interest.hasher.hash(key);
+    /// The group with this key, as far as this shard knows; for one that another shard passes on.
+    pub fn group(&self, key: &str) -> Option<GroupAt> {
         let is_key = |number: &u32| self.groups.at(*number).is_some_and(|at| &*at.key == key);
-        self.groups_by_key.find(hash, is_key).copied().map(GroupAt)
+        let number = self
+            .groups_by_key
+            .find(self.interest.hasher.hash(key), is_key)?;
+        Some(GroupAt(*number))
     }
 
     /// The key of a group: `$share/{name}/{filter}`.
@@ -161,10 +163,8 @@ impl View {
         let Some((_, filter)) = topic::shared(key) else {
             return;
         };
-        let hash = self.interest.hasher.hash(key);
-        let is_key = |number: &u32| self.groups.at(*number).is_some_and(|at| &*at.key == key);
-        let number = match self.groups_by_key.find(hash, is_key) {
-            Some(number) => *number,
+        let number = match self.group(key) {
+            Some(group) => group.0,
             None => self.add_group(key, filter),
         };
         let Some(group) = self.groups.at_mut(number) else {
@@ -175,6 +175,7 @@ impl View {
             return;
         }
         self.groups.remove(number);
+        let hash = self.interest.hasher.hash(key);
         if let Ok(entry) = self
             .groups_by_key
             .find_entry(hash, |other| *other == number)

@@ -135,7 +135,7 @@ impl World {
     /// A shard with members of the group that was not asked yet.
     fn next_shard(&mut self, to: &ToGroup) -> Option<usize> {
         self.view.catch_up();
-        let group = self.view.group_at(&to.group)?;
+        let group = self.view.group(&to.group)?;
         let mut tried = ShardSet::default();
         to.tried
             .iter()
