@@ -146,8 +146,8 @@ fn stand(levels: &[&str], topic: &str) -> Stand {
     }
 }
 
-/// The first place where a topic can stand whose first levels are `place`, which ends with `/` or is
-/// empty, and whose others match these levels.
+/// The first place where a topic can stand whose first levels are `place`, which ends with `/` or
+/// is empty, and whose others match these levels.
 fn least(mut place: String, levels: &[&str]) -> String {
     for level in levels.iter().take_while(|level| **level != "#") {
         if *level != "+" {
