@@ -17,6 +17,8 @@ pub mod route;
 
 pub mod kafka;
 
+pub mod sys;
+
 pub mod books;
 
 pub mod log;
