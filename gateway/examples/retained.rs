@@ -17,7 +17,7 @@ use tributary_proto::version::Qos;
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 const PAYLOAD: &[u8] = b"{\"temperature\":21.50}";
-/// What one call of a search may do: some 50 us.
+/// What one call of a search may do.
 const BUDGET_STEPS: usize = 1_000;
 const FILTERS: [&str; 6] = [
     "dw/+/status",
