@@ -95,6 +95,11 @@ impl Balance {
         self.open[PENDING].load(Ordering::Relaxed)
     }
 
+    /// All that was received, as it stood at the end of one turn.
+    pub fn received(&self) -> u64 {
+        self.snapshot()[RECEIVED..ACKNOWLEDGED].iter().sum()
+    }
+
     /// Makes the turn's changes visible together. Call it at the end of every turn that changed
     /// something, and before parking.
     pub fn settle(&self) {
