@@ -12,6 +12,7 @@ Examples:
   tributary --kafka 10.0.0.5:9092            the same, to a Kafka of your own
   tributary --config gw.toml --listen 0.0.0.0:1883
   tributary check --config gw.toml           say every error in the file, change nothing
+  tributary doctor --connections 1000000     say which limits of this host are in the way
 
 Settings come from, first wins: the command line, the environment (TRIBUTARY_SECTION__KEY, as in
 TRIBUTARY_LISTEN__MQTT__ADDRESS=0.0.0.0:1883), the file, the defaults.
@@ -30,6 +31,7 @@ Exit codes:
 pub enum Command {
     Run(RunArgs),
     Check(CheckArgs),
+    Doctor(DoctorArgs),
 }
 
 /// What the command line says about a run; whatever it leaves open the environment, the file and
@@ -64,6 +66,17 @@ pub struct CheckArgs {
     pub config: PathBuf,
 }
 
+/// What to look at a host for.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct DoctorArgs {
+    /// Clients to hold at the same time [default: what the descriptor limit allows]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub connections: Option<u64>,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Carries MQTT from very many devices into Kafka, and acknowledges only what Kafka has
 #[derive(Parser)]
 #[command(name = "tributary", version, after_help = EXAMPLES)]
@@ -84,6 +97,11 @@ enum Named {
     ///
     /// Prints `ok: ...` and exits 0, or the errors to stderr and exits 1.
     Check(CheckArgs),
+    /// Say what this host's limits allow, knob by knob, and what to change
+    ///
+    /// Changes nothing. Looks at the limits of the shell or the unit it runs in, so run it where
+    /// the gateway will run. Exits 1 when so many connections do not fit.
+    Doctor(DoctorArgs),
 }
 
 impl From<Cli> for Command {
@@ -92,6 +110,7 @@ impl From<Cli> for Command {
             None => Command::Run(cli.run),
             Some(Named::Run(args)) => Command::Run(args),
             Some(Named::Check(args)) => Command::Check(args),
+            Some(Named::Doctor(args)) => Command::Doctor(args),
         }
     }
 }
@@ -139,6 +158,15 @@ mod tests {
             command("check --config gw.toml").unwrap(),
             Command::Check(CheckArgs { config })
         );
+    }
+
+    #[test]
+    fn doctor_takes_a_number_of_connections_or_none() {
+        let asked = |connections, json| Command::Doctor(DoctorArgs { connections, json });
+        assert_eq!(command("doctor").unwrap(), asked(None, false));
+        let line = "doctor --connections 1000000 --json";
+        assert_eq!(command(line).unwrap(), asked(Some(1_000_000), true));
+        assert!(command("doctor --connections 0").is_err());
     }
 
     #[test]

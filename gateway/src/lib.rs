@@ -9,13 +9,21 @@ pub mod shard;
 
 pub mod mailbox;
 
+pub mod interest;
+
 pub mod config;
 
 pub mod cli;
 
+pub mod auth;
+
+pub mod doctor;
+
 pub mod route;
 
 pub mod kafka;
+
+pub mod store;
 
 pub mod books;
 

@@ -11,8 +11,12 @@ pub const SHARDS_MAX: usize = 1 << 8;
 pub const CLIENTS_PER_SHARD_MAX: usize = 1 << 24;
 /// Rings of one shard.
 pub const RINGS_PER_SHARD_MAX: usize = 64;
+/// Slots in a ring's table when the descriptor limit would allow more and nobody asked for it.
+pub const TABLE_SLOTS_MAX: u32 = 1 << 20;
 /// Share of a descriptor table kept free of accepts for sockets handed over, in percent.
 pub const TABLE_HEADROOM_PERCENT: u32 = 10;
+/// Sockets do not fall evenly on rings; a ring is planned to be this full at most, in percent.
+pub const TABLE_FILL_PERCENT: usize = 95;
 
 /// One step of coarse time: keep-alive, deadlines and housekeeping are counted in it.
 pub const TICK: Duration = Duration::from_millis(100);
@@ -64,6 +68,12 @@ pub const DEMOTIONS_PER_SEC_MAX: usize = 512;
 pub const DRAIN_CLIENTS_PER_TICK: usize = 2_000;
 /// Log lines about single connections per shard and second; the rest is counted.
 pub const CONNECTION_LINES_PER_SEC_MAX: u32 = 20;
+
+/// Slots of a table of that size that accepts are planned to fill.
+pub const fn usable_table_slots(table_slots: u32) -> usize {
+    let kept_free = table_slots / 100 * TABLE_HEADROOM_PERCENT;
+    (table_slots - kept_free) as usize * TABLE_FILL_PERCENT / 100
+}
 
 /// User memory of one idle connected client with a 16-byte client id, owner by owner.
 pub mod idle_client {

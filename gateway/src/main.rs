@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use tributary::cli::{self, Command};
-use tributary::run;
+use tributary::{doctor, run};
 
 /// Gives memory back to the system after a mass disconnect, and counts live bytes for
 /// `tributary_user_bytes`; librdkafka's memory is in it too.
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     let result = match cli::parse() {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => run::check(&args),
+        Command::Doctor(args) => doctor::run(args.connections, args.json),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -325,6 +325,7 @@ fn terms(settings: &Settings) -> Terms {
             mqtt.keep_alive_secs_max
         },
         client_id_bytes_max: mqtt.client_id_bytes_max,
+        ..Terms::default()
     }
 }
 

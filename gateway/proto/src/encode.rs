@@ -9,6 +9,8 @@ mod connack;
 
 mod end;
 
+mod message;
+
 mod publish;
 
 mod subscribe;
@@ -16,5 +18,6 @@ mod subscribe;
 pub use ack::{puback, pubcomp, pubrec, pubrel};
 pub use connack::connack;
 pub use end::{auth, disconnect, pingresp};
+pub use message::{Copy, Topic, expires_at, message, message_of_publish, message_of_will};
 pub use publish::publish;
 pub use subscribe::{suback, unsuback};

@@ -8,6 +8,8 @@
 
 pub mod session;
 
+pub mod subscriptions;
+
 pub mod close;
 
 pub mod encode;
@@ -15,6 +17,8 @@ pub mod encode;
 pub mod decode;
 
 pub mod frame;
+
+pub mod retained;
 
 pub mod message;
 

@@ -18,12 +18,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-use super::{Entry, Kind};
+use super::{Entry, Kind, QOS};
 
 /// The most reasons for which a publish can be refused.
 pub(super) const REFUSALS_MAX: usize = 32;
-
-const QOS: &[&str] = &["0", "1", "2"];
 
 /// The writer must end this many turns less two during one reading to disturb it.
 const PAGES: u64 = 4;

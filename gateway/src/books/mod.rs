@@ -32,8 +32,39 @@ pub struct Names {
     pub bound: &'static [&'static str],
 }
 
+/// The three of them, by their numbers.
+const QOS: &[&str] = &["0", "1", "2"];
+
 /// Protocol versions, in the order in which [`ShardBooks::connects`] counts them.
 pub const VERSIONS: &[&str] = &["3.1", "3.1.1", "5"];
+
+/// Why a copy of a message does not reach its subscriber, in the order in which
+/// [`ShardBooks::deliveries_dropped`] counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undelivered {
+    /// QoS 0 to a client that does not read fast enough.
+    Qos0SlowConsumer,
+    /// The queue of the client, or those of all clients together, have no room.
+    QueueFull,
+    /// Its time was over before it could be sent [MQTT-3.3.2-5].
+    Expired,
+    /// The client takes no packets of that size [MQTT-3.1.2-25].
+    TooLarge,
+    /// The session store cannot keep it.
+    NoStore,
+    /// It was to be retained and there was no room: later subscribers will not get it.
+    NotRetained,
+}
+
+/// The names of [`Undelivered`] outside, by its numbers.
+pub const UNDELIVERED: &[&str] = &[
+    "qos0_slow_consumer",
+    "queue_full",
+    "expired",
+    "too_large",
+    "no_store",
+    "not_retained",
+];
 
 /// What Prometheus has to know about a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,8 +166,50 @@ books! { names;
         "Bytes sent to clients";
     publishes_unrouted: Count = Count::new(), Counter "tributary_publishes_unrouted" "",
         "Publishes that no route wanted: acknowledged and kept nowhere";
-    wills_ignored: Count = Count::new(), Counter "tributary_wills_ignored" "",
-        "CONNECTs with a will, which this version does not keep";
+    packets_out: Count = Count::new(), Counter "tributary_packets_out" "",
+        "MQTT packets sent";
+    payload_bytes_in: Count = Count::new(), Counter "tributary_payload_bytes_in" "",
+        "Bytes of the payloads of PUBLISH packets received";
+    payload_bytes_out: Count = Count::new(), Counter "tributary_payload_bytes_out" "",
+        "Bytes of the payloads of PUBLISH packets sent";
+    auth_failures: Count = Count::new(), Counter "tributary_auth_failures" "",
+        "Authentications that did not prove who the client is";
+    sessions: Count = Count::new(), Gauge "tributary_sessions" "",
+        "Sessions, of clients connected now and of those that are away";
+    sessions_expired: Count = Count::new(), Counter "tributary_sessions_expired" "",
+        "Sessions that ended because their client stayed away too long";
+    subscriptions: Count = Count::new(), Gauge "tributary_subscriptions" "",
+        "Subscriptions of all sessions, shared ones included";
+    shared_subscriptions: Count = Count::new(), Gauge "tributary_shared_subscriptions" "",
+        "Those of them that are shared";
+    deliveries: Tally<4> = Tally::new(QOS), Counter "tributary_deliveries" "qos",
+        "Copies of messages sent to subscribers for the first time, by QoS";
+    deliveries_dropped: Tally<8> = Tally::new(UNDELIVERED), Counter "tributary_deliveries_dropped"
+        "reason", "Copies of messages that their subscriber will not get, by reason";
+    retransmissions: Count = Count::new(), Counter "tributary_retransmissions" "",
+        "PUBLISH and PUBREL packets sent again to a client that came back";
+    in_flight: Count = Count::new(), Gauge "tributary_in_flight" "",
+        "Copies of QoS 1 and 2 sent and not acknowledged by their subscriber yet";
+    queued_messages: Count = Count::new(), Gauge "tributary_queued_messages" "",
+        "Copies that wait for their subscriber";
+    queued_bytes: Count = Count::new(), Gauge "tributary_queued_bytes" "",
+        "Bytes of the copies that wait for their subscriber";
+    group_picks: Count = Count::new(), Counter "tributary_group_picks" "",
+        "Messages of shared subscriptions given to one of their members";
+    forwarded: Count = Count::new(), Counter "tributary_forwarded" "",
+        "Notes to other shards that a subscriber may wait there";
+    wills_published: Count = Count::new(), Counter "tributary_wills_published" "",
+        "Wills published";
+    retained_messages: Count = Count::new(), Gauge "tributary_retained_messages" "",
+        "Retained messages";
+    retained_bytes: Count = Count::new(), Gauge "tributary_retained_bytes" "",
+        "Bytes of the retained messages";
+    store_batches: Count = Count::new(), Counter "tributary_store_batches" "",
+        "Batches of changes given to the session store";
+    store_waiting: Count = Count::new(), Gauge "tributary_store_waiting" "",
+        "Batches that the session store has not committed yet";
+    store_full: Count = Count::new(), Counter "tributary_store_full" "",
+        "Batches that had to wait because the session store's queue was full";
     pauses: Count = Count::new(), Counter "tributary_pauses" "",
         "Sockets no longer read: a lane is full, or the client is owed too much";
     resumes: Count = Count::new(), Counter "tributary_resumes" "",
@@ -168,6 +241,11 @@ books! { names;
 }
 
 impl ShardBooks {
+    /// Counts copies that do not reach their subscriber.
+    pub fn on_dropped(&self, why: Undelivered, count: u64) {
+        self.deliveries_dropped.add(why as usize, count);
+    }
+
     /// A sign of life, once per tick, parked or not.
     pub fn beat(&self, now: Instant) {
         let millis = now.saturating_duration_since(self.opened).as_millis() as u64;

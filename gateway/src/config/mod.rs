@@ -10,14 +10,17 @@
 //! ```
 
 mod addresses;
+mod auth;
 mod clusters;
 mod document;
 mod environment;
 mod faults;
+mod mqtt;
 mod routes;
 mod section;
 mod sections;
 mod settings;
+mod store;
 #[cfg(test)]
 mod tests;
 
@@ -29,8 +32,8 @@ use document::Table;
 pub use faults::{Fault, Faults, Place};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
-    Cluster, Control, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt, Protocol, Settings,
-    Shards, Token,
+    Cluster, Control, Credential, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt, Protocol,
+    QueueDrop, ScramUser, Settings, Shards, Store, Token,
 };
 
 /// The settings of a run with these arguments in this environment.
@@ -75,7 +78,9 @@ fn assemble(
     let listeners = addresses::listeners(&mut top, &args.listen);
     let clusters = clusters::clusters(&mut top, &args.kafka);
     let (mut rules, places) = routes::read(&mut top);
-    let mqtt = sections::mqtt(&mut top);
+    let mqtt = mqtt::mqtt(&mut top);
+    let store = store::store(&mut top);
+    let auth = auth::users(&mut top);
     let shards = sections::shards(&mut top, args);
     let control = addresses::control(&mut top, args.control);
     let drain = sections::drain(&mut top);
@@ -89,6 +94,8 @@ fn assemble(
         kafka,
         routes: rules,
         mqtt,
+        store,
+        auth,
         shards,
         control,
         drain,

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use super::faults::{Place, suggest};
 use super::section::Section;
 use super::settings::{Cluster, EMBEDDED_CLUSTER, Kafka};
-use crate::route::{AckPolicy, RouteRule};
+use crate::route::{AckPolicy, Local, RouteRule};
 
 const TOPIC_HEADER: (&str, &str) = ("mqtt.topic", "{topic}");
 const KEY_DEFAULT: &str = "{client_id}";
 const FILTER_RIGHT: &str = "write an MQTT topic filter, as in \"dw/+/telemetry\", or \"#\" for all";
-const TOPIC_RIGHT: &str = "write a Kafka topic, or \"\" for the null route";
+/// What only Kafka needs.
+const KAFKA_KEYS: [&str; 6] = ["topic", "cluster", "key", "headers", "ack", "on_outage"];
+const TOPIC_RIGHT: &str = "write a Kafka topic, \"\" for the null route, or kafka = false";
 
 /// Looks at all rules together: filters, templates, names, rules that can never match.
 ///
@@ -70,32 +72,52 @@ fn rule(section: &mut Section<'_>, index: usize) -> (RouteRule, RulePlaces) {
         keys: BTreeMap::new(),
     };
     section.require("filter", FILTER_RIGHT);
+    // What is missing is said here; what stands in for it must not make the later checks speak, and
+    // a filter of its own shadows no other rule.
+    let filter = text(section, "filter", &mut places);
+    let filter = filter.unwrap_or_else(|| format!("missing/{index}"));
+    let local = local(section, &mut places);
+    if !section.boolean("kafka").unwrap_or(true) {
+        for key in KAFKA_KEYS {
+            section.forbid(key, "has no meaning beside kafka = false", "leave it out");
+        }
+        let rule = RouteRule::local_only(&filter);
+        return (RouteRule { local, ..rule }, places);
+    }
     section.require("topic", TOPIC_RIGHT);
-    let mut text = |section: &mut Section<'_>, key| {
-        let (text, place) = section.text(key)?;
-        places.keys.insert(key, place);
-        Some(text)
-    };
-    let filter = text(section, "filter");
-    let topic = text(section, "topic");
-    let key = text(section, "key").unwrap_or_else(|| KEY_DEFAULT.to_string());
-    let cluster = text(section, "cluster").unwrap_or_default();
+    let topic = text(section, "topic", &mut places);
+    let key = text(section, "key", &mut places);
+    let cluster = text(section, "cluster", &mut places);
     let ack = section.choice("ack", &[("kafka", AckPolicy::Kafka)], &["spool", "accept"]);
     section.choice("on_outage", &[("withhold", ())], &["spool", "reject"]);
-    let local = section.boolean("local").unwrap_or(true);
     let headers = headers(section, &mut places);
     let rule = RouteRule {
-        // What is missing was said above; what stands in for it must not make the later checks
-        // speak, and a filter of its own shadows no other rule.
-        filter: filter.unwrap_or_else(|| format!("missing/{index}")),
-        cluster,
+        filter,
+        cluster: cluster.unwrap_or_default(),
         topic: topic.unwrap_or_else(|| "mqtt".to_string()),
-        key,
+        key: key.unwrap_or_else(|| KEY_DEFAULT.to_string()),
         headers,
         ack: ack.unwrap_or(AckPolicy::Kafka),
+        kafka: true,
         local,
     };
     (rule, places)
+}
+
+fn text(section: &mut Section<'_>, key: &'static str, places: &mut RulePlaces) -> Option<String> {
+    let (text, place) = section.text(key)?;
+    places.keys.insert(key, place);
+    Some(text)
+}
+
+/// `true`, `false`, or the one word that there is.
+fn local(section: &mut Section<'_>, places: &mut RulePlaces) -> Local {
+    let word = ("after-kafka", Local::AfterKafka);
+    let Some((local, place)) = section.truth_or_word("local", [Local::No, Local::Yes], word) else {
+        return Local::default();
+    };
+    places.keys.insert("local", place);
+    local
 }
 
 /// `mqtt.topic` first unless it is given otherwise (`""` leaves it out), then what is written.
@@ -119,7 +141,8 @@ fn everything() -> RouteRule {
         key: KEY_DEFAULT.to_string(),
         headers: vec![(TOPIC_HEADER.0.to_string(), TOPIC_HEADER.1.to_string())],
         ack: AckPolicy::Kafka,
-        local: true,
+        kafka: true,
+        local: Local::Yes,
     }
 }
 
@@ -138,7 +161,7 @@ pub(super) fn settle_clusters(
         names.push(EMBEDDED_CLUSTER);
     }
     for (rule, places) in rules.iter_mut().zip(places) {
-        if rule.cluster.is_empty() && rule.is_null() {
+        if rule.cluster.is_empty() && !rule.needs_kafka() {
             continue;
         }
         if rule.cluster.is_empty() {
@@ -156,7 +179,7 @@ pub(super) fn settle_clusters(
         }
     }
     match clusters {
-        _ if rules.iter().all(RouteRule::is_null) => Kafka::Unneeded,
+        _ if !rules.iter().any(RouteRule::needs_kafka) => Kafka::Unneeded,
         [] => Kafka::Embedded,
         _ => Kafka::Named,
     }

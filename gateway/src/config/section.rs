@@ -5,6 +5,10 @@ use std::ops::RangeInclusive;
 use super::document::{Entry, Table, Value};
 use super::faults::{Faults, Place, suggest};
 
+/// Longest text that is told to clients: a CONNACK or DISCONNECT with it stays short enough for
+/// clients that take small packets only.
+const TOLD_BYTES_MAX: usize = 1_024;
+
 /// A table that is being read. Every accessor makes its key known; [`Section::close`] says what
 /// nobody asked for.
 pub(super) struct Section<'a> {
@@ -86,6 +90,37 @@ impl<'a> Section<'a> {
                 None
             }
         }
+    }
+
+    /// A text that becomes a string of MQTT, which has two bytes for its length [section 1.5.4].
+    pub(super) fn told_to_clients(
+        &mut self,
+        key: &'static str,
+        is_right: fn(&str) -> bool,
+        right: &str,
+    ) -> Option<String> {
+        let (text, place) = self.text(key)?;
+        if text.len() <= TOLD_BYTES_MAX && is_right(&text) {
+            return Some(text);
+        }
+        let wrong = if text.len() > TOLD_BYTES_MAX {
+            format!("is longer than {TOLD_BYTES_MAX} bytes")
+        } else {
+            format!("\"{text}\" cannot be told to a client")
+        };
+        self.fault(place, key, wrong, right);
+        None
+    }
+
+    /// Where the key is written, or the section when it is not. Ask before it is read.
+    pub(super) fn place_of(&self, key: &str) -> Place {
+        let entry = self.table.get(key);
+        entry.map_or(&self.place, |entry| &entry.place).clone()
+    }
+
+    /// Whether the key is written, right or wrong.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
     }
 
     /// Says that the key is missing when it is; what is there and wrong is said where it is read.
@@ -203,6 +238,33 @@ impl<'a> Section<'a> {
             self.wrong_kind(place, key, &value, "true or false, without quotes");
         }
         truth
+    }
+
+    /// `false` and `true` for the two meanings, or the one word that there is beside them.
+    pub(super) fn truth_or_word<T: Copy>(
+        &mut self,
+        key: &'static str,
+        [no, yes]: [T; 2],
+        (word, meaning): (&str, T),
+    ) -> Option<(T, Place)> {
+        let Entry { place, value } = self.take(key)?;
+        match value {
+            Value::Boolean(false) => Some((no, place)),
+            Value::Boolean(true) => Some((yes, place)),
+            Value::Text(text) if text == word => Some((meaning, place)),
+            value => {
+                let right = format!("true or false without quotes, or \"{word}\"");
+                self.wrong_kind(place, key, &value, &right);
+                None
+            }
+        }
+    }
+
+    /// Says of a key that it must not be here, when it is.
+    pub(super) fn forbid(&mut self, key: &'static str, wrong: &str, right: &str) {
+        if let Some(entry) = self.take(key) {
+            self.fault(entry.place, key, wrong, right);
+        }
     }
 
     /// One of the words; `later` are words that the design has and this version has not.

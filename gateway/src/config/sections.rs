@@ -7,44 +7,11 @@ use crate::log::Format;
 
 use super::faults::Place;
 use super::section::Section;
-use super::settings::{Drain, Log, Mqtt, Shards};
-
-/// The most the remaining length can say, 268,435,455 [MQTT-2.1.4], and the five bytes before it.
-const PACKET_BYTES_LIMIT: u64 = 268_435_455 + 5;
-/// A CONNECT with a client id of 23 bytes, a will and a password must fit.
-const PACKET_BYTES_LEAST: u64 = 512;
-const PACKET_BYTES_DEFAULT: u64 = 1 << 20;
+use super::settings::{Drain, Log, Shards};
 
 /// A ticket has 8 bits for the shard and 24 for the slot.
 const SHARDS_MAX: u64 = 1 << 8;
 const CONNECTIONS_MAX: u64 = SHARDS_MAX << 24;
-
-pub(super) fn mqtt(top: &mut Section<'_>) -> Mqtt {
-    let mut section = top.section("mqtt");
-    // Each range below ends where the type does, so no cast cuts anything off.
-    let mut small = |key, range, default: u16| {
-        section
-            .number(key, range)
-            .map_or(default, |number| number as u16)
-    };
-    let receive_max = small("receive_max", 1..=65_535, 256);
-    let topic_alias_max = small("topic_alias_max", 0..=65_535, 16);
-    let keep_alive_secs_max = small("keep_alive_secs_max", 1..=65_535, u16::MAX);
-    let connect_timeout_secs = small("connect_timeout_secs", 1..=3_600, 10);
-    // 23 bytes is what every server must take [MQTT-3.1.3-5].
-    let client_id_bytes_max = small("client_id_bytes_max", 23..=65_535, 1_024);
-    let packet_bytes_max =
-        section.number("packet_bytes_max", PACKET_BYTES_LEAST..=PACKET_BYTES_LIMIT);
-    section.close();
-    Mqtt {
-        packet_bytes_max: packet_bytes_max.unwrap_or(PACKET_BYTES_DEFAULT) as u32,
-        receive_max,
-        topic_alias_max,
-        keep_alive_secs_max,
-        connect_timeout_secs,
-        client_id_bytes_max,
-    }
-}
 
 pub(super) fn shards(top: &mut Section<'_>, args: &RunArgs) -> Shards {
     let mut section = top.section("shards");
@@ -73,8 +40,19 @@ pub(super) fn shards(top: &mut Section<'_>, args: &RunArgs) -> Shards {
 pub(super) fn drain(top: &mut Section<'_>) -> Drain {
     let mut section = top.section("drain");
     let timeout_secs = section.number("timeout_secs", 0..=3_600).unwrap_or(30);
+    let server_reference = section.told_to_clients(
+        "server_reference",
+        |text| {
+            // Several are set apart by spaces [section 4.11], and controls help nobody.
+            !text.chars().any(char::is_control) && text.split(' ').all(|part| !part.is_empty())
+        },
+        "write a host, HOST:PORT, or several with one space between",
+    );
     section.close();
-    Drain { timeout_secs }
+    Drain {
+        timeout_secs,
+        server_reference,
+    }
 }
 
 pub(super) fn log(top: &mut Section<'_>) -> Log {

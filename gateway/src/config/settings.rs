@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use tracing::level_filters::LevelFilter;
 
@@ -20,6 +21,9 @@ pub struct Settings {
     /// In order, first match wins; at least one.
     pub routes: Vec<RouteRule>,
     pub mqtt: Mqtt,
+    pub store: Store,
+    /// Who may come in by SCRAM-SHA-256; empty: enhanced authentication is not offered.
+    pub auth: Vec<ScramUser>,
     pub shards: Shards,
     pub control: Control,
     pub drain: Drain,
@@ -85,6 +89,76 @@ pub struct Mqtt {
     /// How long a connection may take to send its CONNECT.
     pub connect_timeout_secs: u16,
     pub client_id_bytes_max: u16,
+    /// Highest QoS taken, and the Maximum QoS told in CONNACK \[MQTT-3.2.2-9\]: 0, 1 or 2.
+    pub maximum_qos: u8,
+    /// What the Response Information of a client begins with, its client id following
+    /// \[section 3.2.2.3.15\]; none: it gets no such property.
+    pub response_information: Option<String>,
+    /// How long a session may outlive its connection [MQTT-3.1.3-7]; 4,294,967,295 is for ever.
+    pub session_expiry_secs_max: u32,
+    /// How long a will may be held back; it goes out with the end of its session at the latest.
+    pub will_delay_secs_max: u32,
+    pub subscriptions_per_client_max: u32,
+    /// Messages that wait for one client, and their bytes; beyond it `queue_drop` decides.
+    pub queue_messages_max: u32,
+    pub queue_bytes_max: u64,
+    pub queue_drop: QueueDrop,
+    /// Bytes that wait for all clients of the node together.
+    pub queued_bytes_max: u64,
+    /// Retained messages of the node, and their bytes.
+    pub retained_count_max: u32,
+    pub retained_bytes_max: u64,
+    /// How often the `$SYS` topics are brought up to date; 0 leaves them out.
+    pub sys_interval_secs: u16,
+}
+
+/// Which message gives way when the queue of an absent client is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QueueDrop {
+    /// The one that waits longest: the client gets the latest news.
+    #[default]
+    Oldest,
+    /// The one that comes: what the client gets has no hole until the queue was full.
+    Newest,
+}
+
+/// Where sessions and retained messages are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Store {
+    /// They end with the process.
+    #[default]
+    Memory,
+    /// In a directory of this machine: they survive even a kill -9.
+    Local { path: PathBuf },
+}
+
+/// One user who shows by SCRAM-SHA-256 who it is (RFC 7677).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScramUser {
+    pub name: String,
+    pub credential: Credential,
+}
+
+/// What a user is known by. Its `Debug` shows no secret.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credential {
+    Password(String),
+    /// What is left of a password that this machine need not know (RFC 5802, section 3).
+    Keys {
+        salt: Vec<u8>,
+        iterations: u32,
+        stored_key: [u8; 32],
+        server_key: [u8; 32],
+    },
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Credential::Password(_) => "Password(..)",
+            Credential::Keys { .. } => "Keys(..)",
+        })
+    }
 }
 
 /// How the work is cut.
@@ -119,6 +193,8 @@ impl fmt::Debug for Token {
 pub struct Drain {
     /// How long to wait for pending acknowledgements.
     pub timeout_secs: u64,
+    /// Where clients are sent instead, told with reason 0x9C \[section 4.13\].
+    pub server_reference: Option<String>,
 }
 
 /// What is logged.

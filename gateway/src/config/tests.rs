@@ -1,13 +1,14 @@
 //! What the loader promises: who beats whom, what is assumed, and what is said of every mistake.
 
 mod mistakes;
+mod users;
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use super::*;
 use crate::log::Format;
-use crate::route::RouteRule;
+use crate::route::{Local, RouteRule};
 
 /// A stand-in for the compiler of routes: knows two mistakes.
 fn check_routes(rules: &[RouteRule]) -> Vec<RouteFault> {
@@ -105,9 +106,32 @@ fn nothing_at_all_gives_the_defaults() {
         route.headers,
         [("mqtt.topic".to_string(), "{topic}".to_string())]
     );
-    assert_eq!(settings.mqtt.packet_bytes_max, 1 << 20);
-    assert_eq!(settings.mqtt.receive_max, 256);
-    assert_eq!(settings.mqtt.connect_timeout_secs, 10);
+    assert_eq!(route.local, Local::Yes);
+    assert_eq!(
+        settings.mqtt,
+        Mqtt {
+            packet_bytes_max: 1 << 20,
+            receive_max: 256,
+            topic_alias_max: 16,
+            keep_alive_secs_max: u16::MAX,
+            connect_timeout_secs: 10,
+            client_id_bytes_max: 1_024,
+            maximum_qos: 2,
+            response_information: None,
+            session_expiry_secs_max: 604_800,
+            will_delay_secs_max: 604_800,
+            subscriptions_per_client_max: 1_000,
+            queue_messages_max: 1_000,
+            queue_bytes_max: 1 << 20,
+            queue_drop: QueueDrop::Oldest,
+            queued_bytes_max: 1 << 30,
+            retained_count_max: 1_000_000,
+            retained_bytes_max: 1 << 30,
+            sys_interval_secs: 10,
+        }
+    );
+    assert_eq!(settings.store, Store::Memory);
+    assert_eq!(settings.auth, []);
     assert_eq!(
         settings.shards,
         Shards {
@@ -116,6 +140,7 @@ fn nothing_at_all_gives_the_defaults() {
         }
     );
     assert_eq!(settings.drain.timeout_secs, 30);
+    assert_eq!(settings.drain.server_reference, None);
     assert_eq!(
         settings.log,
         Log {
@@ -129,7 +154,7 @@ fn nothing_at_all_gives_the_defaults() {
 #[test]
 fn every_key_of_the_file_arrives() {
     let settings = good(include_str!("../../tests/check/every_key.toml"), &[]);
-    assert_eq!(settings.summary(), "ok: 2 listeners, 3 routes, 2 clusters");
+    assert_eq!(settings.summary(), "ok: 2 listeners, 4 routes, 2 clusters");
     let east = &settings.clusters[0];
     assert_eq!((&*east.name, east.brokers.len()), ("east", 2));
     assert_eq!(east.properties["compression.type"], "lz4");
@@ -141,29 +166,49 @@ fn every_key_of_the_file_arrives() {
     );
     assert_eq!(east.requests_per_sec, 500);
     let telemetry = &settings.routes[0];
-    assert!(!telemetry.local);
+    assert_eq!(telemetry.local, Local::AfterKafka);
+    assert_eq!(settings.routes[1], RouteRule::local_only("home/#"));
     assert_eq!(
         telemetry.headers[1],
         ("device".to_string(), "{1}".to_string())
     );
-    assert!(settings.routes[1].is_null());
-    assert_eq!(settings.routes[2].headers, []);
-    let Mqtt {
-        packet_bytes_max,
-        receive_max,
-        topic_alias_max,
-        ..
-    } = settings.mqtt;
+    assert!(settings.routes[2].is_null());
+    assert_eq!(settings.routes[2].local, Local::Yes);
+    assert_eq!(settings.routes[3].headers, []);
     assert_eq!(
-        (packet_bytes_max, receive_max, topic_alias_max),
-        (268_435_460, 10, 0)
+        settings.mqtt,
+        Mqtt {
+            packet_bytes_max: 268_435_460,
+            receive_max: 10,
+            topic_alias_max: 0,
+            keep_alive_secs_max: 300,
+            connect_timeout_secs: 5,
+            client_id_bytes_max: 64,
+            maximum_qos: 1,
+            response_information: Some("response/".into()),
+            session_expiry_secs_max: 3_600,
+            will_delay_secs_max: 60,
+            subscriptions_per_client_max: 20,
+            queue_messages_max: 100,
+            queue_bytes_max: 65_536,
+            queue_drop: QueueDrop::Newest,
+            queued_bytes_max: 16_777_216,
+            retained_count_max: 10_000,
+            retained_bytes_max: 33_554_432,
+            sys_interval_secs: 0,
+        }
     );
+    let users: Vec<&str> = settings.auth.iter().map(|user| &*user.name).collect();
+    assert_eq!(users, ["device 7", "fleet"]);
+    assert!(!format!("{settings:?}").contains("pencil"));
+    let path = "/var/lib/tributary".into();
+    assert_eq!(settings.store, Store::Local { path });
     assert_eq!(
-        (
-            settings.mqtt.keep_alive_secs_max,
-            settings.mqtt.client_id_bytes_max
-        ),
-        (300, 64)
+        settings.drain,
+        Drain {
+            timeout_secs: 5,
+            server_reference: Some("spare.example:1883".into()),
+        }
     );
     assert_eq!(
         settings.shards,

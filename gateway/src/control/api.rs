@@ -153,7 +153,8 @@ async fn routes(State(state): Shared) -> Response {
             "topic": rule.topic,
             "key": rule.key,
             "headers": rule.headers.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
-            "local": rule.local,
+            "kafka": rule.needs_kafka(),
+            "local": rule.local != crate::route::Local::No,
             "null": rule.is_null(),
         })
     };

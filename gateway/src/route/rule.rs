@@ -10,6 +10,18 @@ pub enum AckPolicy {
     Kafka,
 }
 
+/// Whether, and when, subscribers of the gateway get what a rule takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Local {
+    /// Kafka alone reads it: no subscriber is looked for.
+    No,
+    /// At once, whatever Kafka says later.
+    #[default]
+    Yes,
+    /// Once Kafka has it: what a subscriber has seen, Kafka has too.
+    AfterKafka,
+}
+
 /// One rule of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteRule {
@@ -24,8 +36,11 @@ pub struct RouteRule {
     /// Name and template of each header.
     pub headers: Vec<(String, String)>,
     pub ack: AckPolicy,
-    /// Whether subscribers of the gateway get it as well.
-    pub local: bool,
+    /// Whether it goes to Kafka. If not, topic, key, headers, cluster and `ack` have no meaning: it
+    /// is acknowledged when it was handed to the subscribers.
+    pub kafka: bool,
+    /// Whether subscribers of the gateway get it as well; the null route's do by default.
+    pub local: Local,
 }
 
 impl RouteRule {
@@ -38,13 +53,29 @@ impl RouteRule {
             key: "{client_id}".to_owned(),
             headers: vec![("mqtt.topic".to_owned(), "{topic}".to_owned())],
             ack: AckPolicy::default(),
-            local: true,
+            kafka: true,
+            local: Local::default(),
+        }
+    }
+
+    /// A rule for subscribers alone.
+    pub fn local_only(filter: &str) -> RouteRule {
+        RouteRule {
+            kafka: false,
+            headers: Vec::new(),
+            key: String::new(),
+            ..RouteRule::new(filter, "", "")
         }
     }
 
     /// A null route acknowledges at once, keeps nothing and needs no cluster.
     pub fn is_null(&self) -> bool {
-        self.topic.is_empty()
+        self.kafka && self.topic.is_empty()
+    }
+
+    /// Whether it needs a cluster.
+    pub fn needs_kafka(&self) -> bool {
+        self.kafka && !self.topic.is_empty()
     }
 }
 

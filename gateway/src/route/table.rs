@@ -1,7 +1,7 @@
 //! The routes of a gateway, compiled: first match wins.
 
 use super::filter::Filter;
-use super::rule::{AckPolicy, RouteError, RouteRule};
+use super::rule::{AckPolicy, Local, RouteError, RouteRule};
 use super::template::{Context, Template};
 use crate::kafka::{Batch, limits, topic_name};
 
@@ -23,13 +23,14 @@ pub struct RouteTable {
 #[derive(Clone, Debug)]
 pub struct Route {
     filter: Filter,
-    /// `None`: the null route.
+    /// `None`: Kafka does not get it.
     lane: Option<LaneIndex>,
     topic: Template,
     key: Template,
     headers: Vec<(Box<str>, Template)>,
     ack: AckPolicy,
-    local: bool,
+    local: Local,
+    is_null: bool,
 }
 
 impl RouteTable {
@@ -125,12 +126,13 @@ impl Route {
         let headers: Vec<Option<(Box<str>, Template)>> = headers.collect();
         let headers: Option<Vec<_>> = headers.into_iter().collect();
         check_headers(rule, fail);
+        check_local(rule, fail);
         let (topic, key, headers) = (topic?, key?, headers?);
         check_topic(&topic, fail);
-        let lane = if topic.is_empty() {
-            None
-        } else {
+        let lane = if rule.needs_kafka() {
             lane(rule, clusters, fail)
+        } else {
+            None
         };
         Some(Route {
             filter,
@@ -140,15 +142,16 @@ impl Route {
             headers,
             ack: rule.ack,
             local: rule.local,
+            is_null: rule.is_null(),
         })
     }
 
-    /// Whether it goes nowhere: acknowledged at once, kept by nobody.
+    /// Whether it is the null route: acknowledged at once, kept by nobody.
     pub fn is_null(&self) -> bool {
-        self.lane.is_none()
+        self.is_null
     }
 
-    /// The lane it goes to; none for the null route.
+    /// The lane it goes to; none for the null route and for one that is for subscribers alone.
     pub fn lane(&self) -> Option<LaneIndex> {
         self.lane
     }
@@ -157,8 +160,8 @@ impl Route {
         self.ack
     }
 
-    /// Whether subscribers of the gateway get it as well.
-    pub fn is_local(&self) -> bool {
+    /// Whether, and when, subscribers of the gateway get it as well. `AfterKafka` has a lane.
+    pub fn local(&self) -> Local {
         self.local
     }
 
@@ -228,6 +231,23 @@ fn check_topic(topic: &Template, fail: &mut impl FnMut(&'static str, String)) {
             "topic",
             format!("{text:?} cannot stand in a Kafka topic; {right}"),
         );
+    }
+}
+
+fn check_local(rule: &RouteRule, fail: &mut impl FnMut(&'static str, String)) {
+    match rule.local {
+        Local::No if !rule.kafka => {
+            let wrong = "is false beside kafka = false, so that nobody would get it";
+            fail(
+                "local",
+                format!("{wrong}; leave one out, or write topic = \"\""),
+            );
+        }
+        Local::AfterKafka if !rule.needs_kafka() => {
+            let wrong = "waits for Kafka, which this rule does not go to";
+            fail("local", format!("{wrong}; write true, or a topic"));
+        }
+        _ => {}
     }
 }
 

@@ -4,14 +4,12 @@ use tributary_ring::{RingOptions, limits as process, placement};
 
 use super::Refusal;
 use crate::config::Shards;
-use crate::limits::{RINGS_PER_SHARD_MAX, SHARDS_MAX, TABLE_HEADROOM_PERCENT};
+use crate::limits::{
+    RINGS_PER_SHARD_MAX, SHARDS_MAX, TABLE_HEADROOM_PERCENT, TABLE_SLOTS_MAX, usable_table_slots,
+};
 
-/// Slots in a ring's table when the descriptor limit would allow more and nobody asked for it.
-const TABLE_SLOTS_MAX: u32 = 1 << 20;
 /// Smallest table worth having.
 const TABLE_SLOTS_MIN: u32 = 64;
-/// Sockets do not fall evenly on rings; a ring is planned to be this full at most, in percent.
-const FILL_PERCENT: usize = 95;
 
 /// The layout of a process.
 #[derive(Debug)]
@@ -52,7 +50,7 @@ impl Layout {
         let table_slots_max = u32::try_from(nofile)
             .unwrap_or(u32::MAX)
             .min(TABLE_SLOTS_MAX);
-        let usable = usable_slots(table_slots_max);
+        let usable = usable_table_slots(table_slots_max);
         let rings_for = |connections: usize| connections.div_ceil(shards * usable.max(1));
         let rings_per_shard = wanted.map_or(1, rings_for).max(1);
         if rings_per_shard > RINGS_PER_SHARD_MAX {
@@ -90,12 +88,6 @@ impl Layout {
             },
         })
     }
-}
-
-/// Slots of a table that accepts may fill.
-fn usable_slots(table_slots: u32) -> usize {
-    let kept_free = table_slots / 100 * TABLE_HEADROOM_PERCENT;
-    (table_slots - kept_free) as usize * FILL_PERCENT / 100
 }
 
 /// The sentence for rings that did not open; the shard has logged the error itself.

@@ -8,7 +8,7 @@ use tributary_proto::frame::{self, Front};
 use tributary_proto::malformed::Malformed;
 use tributary_proto::packet::Connect;
 use tributary_proto::reason::Reason;
-use tributary_proto::session::{self, Admission, Session};
+use tributary_proto::session::{self, Admission, Session, Welcome};
 use tributary_proto::version::Version;
 
 use super::client::{Client, Extra, Paused, Reading};
@@ -67,7 +67,7 @@ impl World {
             Err(refusal) => {
                 let mut last_words = Vec::new();
                 if let Some((version, reason)) = refusal.answer() {
-                    session::turn_away(version, reason, &mut last_words);
+                    session::turn_away(version, reason, None, &mut last_words);
                 }
                 self.turn_away(socket, Close::Malformed(refusal.malformed()), last_words)
             }
@@ -139,16 +139,28 @@ impl World {
         let assigned = connect.client_id.is_empty().then(|| self.assign_id());
         let id = assigned.as_deref().unwrap_or(connect.client_id);
         let mut welcome = std::mem::take(&mut self.scratch);
-        let written = session::welcome(admission, &self.terms, assigned.as_deref(), &mut welcome);
+        let said = Welcome {
+            client_id: id,
+            is_assigned: assigned.is_some(),
+            ..Welcome::default()
+        };
+        let written = session::welcome(admission, &self.terms, &said, &mut welcome);
         self.scratch = welcome;
         written?;
+        let session = match Session::new(admission, &mut self.commons.profiles) {
+            Ok(session) => session,
+            Err(reason) => {
+                self.scratch.clear();
+                return Err(reason);
+            }
+        };
         let user = connect.user_name.map(|user| {
             Box::new(Extra {
                 user: Some(user.into()),
             })
         });
         let admitted = self.clients.insert(Client {
-            session: Session::new(admission),
+            session,
             id: id.into(),
             io: None,
             extra: user,
@@ -183,9 +195,6 @@ impl World {
         let book = self.book();
         book.connects.add(version_index(admission.version), 1);
         book.connections.add(1);
-        if connect.will.is_some() {
-            book.wills_ignored.add(1);
-        }
         tracing::debug!(client = id, shard = self.index, "connected");
         Ok(at)
     }
@@ -206,7 +215,7 @@ impl World {
     /// Answers with a refusing CONNACK, then closes.
     pub(super) fn refuse(&mut self, socket: Socket, version: Version, reason: Reason) -> Entrance {
         let mut last_words = Vec::new();
-        session::turn_away(version, reason, &mut last_words);
+        session::turn_away(version, reason, None, &mut last_words);
         let close = match reason {
             Reason::ServerBusy => Close::TableFull,
             _ => Close::ConnectRefused,

@@ -8,7 +8,7 @@ use tributary_proto::malformed::Malformed;
 use tributary_proto::version::Version;
 
 use super::client::Client;
-use super::world::{Order, Socket, World};
+use super::world::{Order, Socket, World, session_context};
 
 /// Ends a client's connection and forgets the client.
 pub(super) fn end(world: &mut World, index: u32, close: Close) {
@@ -19,7 +19,8 @@ pub(super) fn end(world: &mut World, index: u32, close: Close) {
     record(world, close, Some(&client));
     world.book().connections.sub(1);
     world.connected.fetch_sub(1, Ordering::Relaxed);
-    client.session.on_gone(&mut world.busy_pool);
+    let ctx = &mut session_context!(world);
+    client.session.on_gone(false, ctx);
     let socket = Socket {
         ring: client.ring,
         conn: client.conn,

@@ -7,7 +7,7 @@ use tributary_proto::session::Settled;
 
 use super::client::Paused;
 use super::clients::ClientRef;
-use super::world::World;
+use super::world::{World, session_context};
 use crate::kafka::{self, Refusal, Ticket};
 use crate::route::Context;
 
@@ -68,9 +68,10 @@ impl World {
             packet_id: publish.packet_id,
         };
         route.render(&context, &mut desk.batch, publish.payload, ticket.word());
+        let ctx = &mut session_context!(self);
         client
             .session
-            .on_taken(publish.packet_id, publish.qos, &mut self.busy_pool);
+            .on_taken(publish.packet_id, publish.qos, 1, ctx);
         book.publishes.on_received(publish.qos as u8);
         Offered::Done
     }
@@ -93,12 +94,9 @@ impl World {
         let Some(client) = self.clients.at(index) else {
             return Offered::Done;
         };
-        let (pool, out) = (&mut self.busy_pool, &mut self.scratch);
-        match client
-            .session
-            .on_answered(packet_id, qos, reason, pool, out)
-        {
-            Settled::Close(close) => Offered::Close(close),
+        let ctx = &mut session_context!(self);
+        match client.session.on_answered(packet_id, qos, reason, ctx) {
+            Settled::Close { close, .. } => Offered::Close(close),
             _ => Offered::Done,
         }
     }
@@ -126,20 +124,20 @@ impl World {
             return book.publishes.on_settled_after_gone();
         };
         let reason = refusal.map_or(Reason::Success, spoken);
-        let (pool, out) = (&mut self.busy_pool, &mut self.scratch);
-        let (settled, qos) = client
-            .session
-            .on_settled(ticket.packet_id, reason, pool, out);
+        let ctx = &mut session_context!(self);
+        let settled = client.session.on_settled(ticket.packet_id, reason, ctx);
         match (settled, refusal) {
-            (Settled::Unknown, _) => book.publishes.on_settled_after_gone(),
+            (Settled::Unknown | Settled::Partly, _) => book.publishes.on_settled_after_gone(),
             (_, Some(refusal)) => book.publishes.on_refused(place(refusal)),
-            (_, None) => book.publishes.on_acknowledged(qos as u8),
+            (Settled::Owed { qos, .. } | Settled::Close { qos, .. }, None) => {
+                book.publishes.on_acknowledged(qos as u8);
+            }
         }
         let unwindowed = client.paused.has(Paused::WINDOW)
             && client.session.owed_count() <= usize::from(self.terms.receive_max) / 2;
         self.owe(at.index);
         match settled {
-            Settled::Close(close) => self.end(at.index, close),
+            Settled::Close { close, .. } => self.end(at.index, close),
             _ if unwindowed => self.resume(at.index, Paused::WINDOW),
             _ => {}
         }

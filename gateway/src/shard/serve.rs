@@ -4,13 +4,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tributary_proto::close::Close;
 use tributary_proto::decode;
+use tributary_proto::encode;
 use tributary_proto::frame::{self, Front};
 use tributary_proto::packet::Packet;
+use tributary_proto::reason::Reason;
 use tributary_proto::session::Reaction;
 
 use super::client::Paused;
 use super::offer::Offered;
-use super::world::World;
+use super::world::{World, session_context};
 use crate::limits::REASSEMBLY_BYTES_PER_SHARD_MAX;
 
 /// How far a client's bytes were handled.
@@ -164,12 +166,18 @@ impl World {
             Ok(packet) => packet,
             Err(how) => return Some(Stop::Close(Close::Malformed(how))),
         };
-        let (pool, out) = (&mut self.busy_pool, &mut self.scratch);
-        match client.session.on_packet(&packet, &self.terms, pool, out) {
+        let ctx = &mut session_context!(self);
+        match client.session.on_packet(&packet, ctx) {
             Reaction::Done => {
-                client.session.rest(pool);
+                client.session.rest(&mut self.commons.pool);
                 None
             }
+            Reaction::Subscribe | Reaction::Unsubscribe => {
+                self.decline(index, &packet);
+                None
+            }
+            // No method of authentication is on offer.
+            Reaction::Authenticate => Some(Stop::Close(Close::Internal)),
             Reaction::Wait => Some(Stop::Pause(Paused::WINDOW)),
             Reaction::Close(close) => Some(Stop::Close(close)),
             Reaction::Offer { alias } => {
@@ -183,6 +191,25 @@ impl World {
                     Offered::Close(close) => Some(Stop::Close(close)),
                 }
             }
+        }
+    }
+
+    /// No subscriptions yet: says so rather than grant what will not happen.
+    fn decline(&mut self, index: u32, packet: &Packet<'_>) {
+        let Some(client) = self.clients.at(index) else {
+            return;
+        };
+        let (version, out) = (client.session.version(), &mut self.scratch);
+        match packet {
+            Packet::Subscribe(ask) => {
+                let no = (0..ask.count()).map(|_| Reason::ImplementationSpecificError);
+                encode::suback(out, version, ask.packet_id, no, None);
+            }
+            Packet::Unsubscribe(ask) => {
+                let none = (0..ask.count()).map(|_| Reason::NoSubscriptionExisted);
+                encode::unsuback(out, version, ask.packet_id, none, None);
+            }
+            _ => {}
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use tributary_proto::close::Close;
-use tributary_proto::session::{BusyPool, Terms};
+use tributary_proto::session::{Commons, Journal, Terms};
 use tributary_ring::Conn;
 
 use super::buffers::Spares;
@@ -20,6 +20,21 @@ use super::wheel::Wheel;
 use crate::books::ShardBooks;
 use crate::kafka::{Batch, Lane};
 use crate::route::RouteTable;
+
+/// What surrounds one call of a session. A macro, since a function would borrow the whole world.
+macro_rules! session_context {
+    ($world:expr) => {
+        tributary_proto::session::Context {
+            terms: &$world.terms,
+            commons: &mut $world.commons,
+            journal: &mut $world.journal,
+            now_sec: 0,
+            room_bytes: usize::MAX,
+            out: &mut $world.scratch,
+        }
+    };
+}
+pub(super) use session_context;
 
 /// A socket of this shard: which ring, and where on it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -116,7 +131,9 @@ pub(super) struct World {
     /// Work for the rings.
     pub orders: Vec<Order>,
     /// Spare session boxes.
-    pub busy_pool: BusyPool,
+    pub commons: Commons,
+    /// What durable sessions do; off, since there is no store.
+    pub journal: Journal,
     /// Spare buffers.
     pub spares: Spares,
     /// Bytes of half-received packets.
@@ -184,7 +201,8 @@ impl World {
             hot: VecDeque::new(),
             stalled: Vec::new(),
             orders: Vec::new(),
-            busy_pool: BusyPool::default(),
+            commons: Commons::default(),
+            journal: Journal::default(),
             spares: Spares::default(),
             reassembly_bytes: 0,
             scratch: Vec::with_capacity(4096),

@@ -1,140 +1,182 @@
-"""Stock clients publish through the gateway; consumers that are not ours say what Kafka got.
+#!/usr/bin/env python3
+"""Other people's clients use the server: each scenario of each client is one PASS or FAIL line.
 
-    run.py --gateway BINARY (--embedded | --kafka HOST:PORT) --jars FOLDER --logs FOLDER
+    run.py --gateway BINARY [--only CLIENT[/SCENARIO]] [--logs FOLDER]
+    run.py --broker HOST:PORT ...    the same against any server that runs already
 
-Compared for each client: values byte for byte, count, order, key, header mqtt.topic, and the
-partition, which must be the one that Kafka's own Java code chooses. One PASS or FAIL line for each
-client, version and QoS.
+The clients are programs in `scenarios/`, a process each, side by side; tools/fetch.sh brings their
+libraries and builds them. All that they send passes through proxies (`proxy.py`) which cut
+connections where a scenario says so, and write down the packets: a FAIL shows those of its
+scenario, LOGS/stock-CLIENT.packets has all of them.
+
+mosquitto is the server that the scenarios were checked with. What it does otherwise is in
+`deviations.py`: with --broker such a failure is a DEVIATES line and no FAIL.
 """
 
 import argparse
+import contextlib
+import os
 import pathlib
+import secrets
+import subprocess
 import sys
-import tempfile
 import threading
 
-import mosquitto_pub
-import mqttjs
-import paho_python
-import read_back
+import deviations
 from gateway import Gateway
+from proxy import Control
 
-CLIENTS = {"mosquitto_pub": mosquitto_pub, "paho": paho_python, "mqtt.js": mqttjs}
-TOPIC, PARTITIONS = "mqtt", 12
-READ_TRIES = 20
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent.parent
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+KEPT = CACHE / "tributary"
+JAVA = ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"]
+JAVA += ["-cp", f"{KEPT}/stock-java/jars/*:{KEPT}/stock-java/classes"]
+PYTHON = [str(KEPT / "stock-python/bin/python"), "-B"]
+# Client: what tools/fetch.sh must have brought, and the command.
+CLIENTS = {
+    "paho-python": ("python", [*PYTHON, str(HERE / "scenarios/paho_python.py")]),
+    "aiomqtt": ("python", [*PYTHON, str(HERE / "scenarios/aiomqtt_python.py")]),
+    "mosquitto": ("python", [*PYTHON, str(HERE / "scenarios/mosquitto.py")]),
+    "mqtt.js": ("node", ["node", str(KEPT / "stock-node/scenarios/mqttjs.mjs")]),
+    "rumqttc": ("rumqttc", [str(KEPT / "stock-rumqttc/release/stock-rumqttc")]),
+    "paho-golang": ("golang", [str(KEPT / "stock-golang/stock-golang")]),
+    "hivemq-java": ("java", [*JAVA, "HiveMq"]),
+    "paho-java": ("java", [*JAVA, "PahoJava"]),
+}
+CLIENT_SECS_MAX = 170
+EXCHANGE_LINES_MAX, EXCHANGE_COLUMNS_MAX = 60, 180
 
 
 class Report:
-    """Counts and prints the verdicts."""
+    """Counts and prints the verdicts of all clients."""
 
-    def __init__(self, place):
-        self.place, self.passed, self.failed = place, 0, 0
+    def __init__(self, known):
+        self.lock, self.known = threading.Lock(), known
+        self.passed, self.failed, self.deviating = 0, 0, 0
 
-    def add(self, name, fault=None):
-        if fault:
-            self.failed += 1
-            print(f"FAIL {self.place} {name}: {fault}", flush=True)
-        else:
+    def passes(self, name):
+        with self.lock:
             self.passed += 1
-            print(f"PASS {self.place} {name}", flush=True)
+            print(f"PASS {name}", flush=True)
+
+    def fails(self, name, why, exchange=()):
+        with self.lock:
+            if name in self.known:
+                self.deviating += 1
+                print(f"DEVIATES {name}: {self.known[name]}; {why}", flush=True)
+                return
+            self.failed += 1
+            print(f"FAIL {name}: {why}")
+            for line in exchange[-EXCHANGE_LINES_MAX:]:
+                print(f"    {line[:EXCHANGE_COLUMNS_MAX]}")
+            sys.stdout.flush()
 
 
-def publish_all(gateway, folder, report):
-    """Lets each client publish with each version and QoS; returns what they sent by their name."""
-    sent = {}
-    for client, module in CLIENTS.items():
-        for version in module.VERSIONS:
-            for qos in (0, 1, 2):
-                name = f"{client} {version} QoS {qos}"
-                try:
-                    sent[name] = module.publish(gateway, version, qos, folder)
-                except Exception as fault:
-                    report.add(name, f"publishing: {fault}")
-    for version in mosquitto_pub.VERSIONS:
-        try:
-            mosquitto_pub.subscribe_is_refused(gateway, version)
-            report.add(f"mosquitto_sub {version} is refused")
-        except Exception as fault:
-            report.add(f"mosquitto_sub {version} is refused", fault)
-    return sent
+class Run:
+    """One client's program and what it says."""
 
+    def __init__(self, client, server, scenario, report, logs):
+        self.client, self.report, self.logs = client, report, logs
+        self.control = Control(server)
+        self.planned, self.begun, self.told, self.mark = None, None, 0, 0
+        self.environment = os.environ | {
+            "STOCK_PORT": str(self.control.port_for_all),
+            "STOCK_CONTROL": str(self.control.port),
+            "STOCK_RUN": f"{client.replace('.', '')}-{secrets.token_hex(3)}",
+            "STOCK_ONLY": scenario,
+        }
 
-def read_until_complete(read, wanted):
-    """Reads until as many records are there as were sent: QoS 0 is on its way without a word."""
-    pause = threading.Event()
-    records = []
-    for _ in range(READ_TRIES):
-        records = read()
-        if len(records) >= wanted:
-            break
-        pause.wait(0.5)
-    return records
+    def drive(self):
+        """Runs the program to its end, which comes by itself or by the clock."""
+        with open(self.logs / f"stock-{self.client}.log", "w") as log:
+            process = subprocess.Popen(
+                CLIENTS[self.client][1],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+            clock = threading.Timer(CLIENT_SECS_MAX, process.kill)
+            clock.daemon = True
+            clock.start()
+            for line in process.stdout:
+                self._hear(line.rstrip("\n"))
+            code = process.wait()
+            clock.cancel()
+        if self.begun:
+            self._verdict(f"the program ended ({code}) in the middle of it")
+        if code != 0:
+            self.report.fails(self.client, f"exit code {code}, see stock-{self.client}.log")
+        elif self.told != self.planned:
+            self.report.fails(self.client, f"{self.told} verdicts for {self.planned} scenarios")
+        exchange = "\n".join(self.control.exchange.since(0))
+        (self.logs / f"stock-{self.client}.packets").write_text(exchange + "\n")
 
+    def _hear(self, line):
+        word, _, rest = line.partition(" ")
+        match word:
+            case "PLAN":
+                self.planned = int(rest)
+            case "RUN":
+                self.begun, self.mark = rest, self.control.exchange.mark()
+                self.control.exchange.add(f"==== {rest}")
+            case "PASS":
+                self._verdict(None)
+            case "FAIL":
+                self._verdict(rest.removeprefix(f"{self.begun}: "))
 
-def fault_of(sent, records, partitions):
-    """What is wrong with one client's records, or None."""
-    key = sent.client_id.encode()
-    mine = sorted((r for r in records if r.key == key), key=lambda r: (r.partition, r.offset))
-    found = {record.partition for record in mine}
-    if found != {partitions[key]}:
-        return f"partitions {found}, Java chooses {partitions[key]}"
-    if len(mine) != len(sent.messages):
-        return f"{len(mine)} records for {len(sent.messages)} messages"
-    for number, (record, (topic, payload)) in enumerate(zip(mine, sent.messages, strict=True)):
-        if record.value != payload:
-            return f"message {number}: value {shown(record.value)} instead of {shown(payload)}"
-        if record.topic != topic.encode():
-            return f"message {number}: header {record.topic} instead of {topic}"
-    return None
-
-
-def shown(value):
-    return "null" if value is None else f"{len(value)} bytes {value[:40]!r}"
+    def _verdict(self, fault):
+        name, self.begun = f"{self.client}/{self.begun}", None
+        self.told += 1
+        if fault is None:
+            self.report.passes(name)
+        else:
+            self.report.fails(name, fault, self.control.exchange.since(self.mark))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--gateway", required=True)
-    parser.add_argument("--kafka")
-    parser.add_argument("--embedded", action="store_true")
-    parser.add_argument("--jars", required=True)
-    parser.add_argument("--logs", required=True, type=pathlib.Path)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--gateway", help="the binary to start")
+    where.add_argument("--broker", help="HOST:PORT of a server that runs already")
+    parser.add_argument("--only", default="", help="CLIENT or CLIENT/SCENARIO")
+    parser.add_argument("--logs", type=pathlib.Path, default=ROOT / "target/test-logs")
     options = parser.parse_args()
-    if bool(options.kafka) == options.embedded:
-        parser.error("one of --kafka and --embedded")
-    place = "embedded" if options.embedded else "kafka"
-    report = Report(place)
-    with tempfile.TemporaryDirectory() as folder, open(options.logs / f"{place}.log", "w") as log:
-        gateway = Gateway(options.gateway, options.kafka, log)
+    only, _, scenario = options.only.partition("/")
+    clients = [client for client in CLIENTS if only in ("", client)]
+    if not clients:
+        parser.error(f"no client {only!r}; there are {', '.join(CLIENTS)}")
+    for what in dict.fromkeys(CLIENTS[client][0] for client in clients):
+        subprocess.run([ROOT / "tools/fetch.sh", what], check=True, stdin=subprocess.DEVNULL)
+    options.logs.mkdir(parents=True, exist_ok=True)
+    report = Report(deviations.MOSQUITTO if options.broker else {})
+    with contextlib.ExitStack() as stack:
+        if options.broker:
+            host, port = options.broker.rsplit(":", 1)
+            server = (host, int(port))
+        else:
+            log = stack.enter_context(open(options.logs / "stock-gateway.log", "w"))
+            gateway = Gateway(options.gateway, None, log)
+            server = (gateway.host, gateway.port)
         try:
-            sent = publish_all(gateway, pathlib.Path(folder), report)
-            compare(gateway, sent, options, report)
+            drive_all([Run(client, server, scenario, report, options.logs) for client in clients])
         finally:
-            code = gateway.end()
-        report.add("the gateway drains", None if code == 0 else f"exit code {code}")
-    print(f"stock {place}: {report.passed} passed, {report.failed} failed")
-    return 1 if report.failed else 0
+            code = 0 if options.broker else gateway.end()
+        if code != 0:
+            report.fails("the gateway drains", f"exit code {code}")
+    deviating = f", {report.deviating} deviating" if report.deviating else ""
+    print(f"stock clients: {report.passed} passed, {report.failed} failed{deviating}")
+    return 1 if report.failed or not report.passed else 0
 
 
-def compare(gateway, sent, options, report):
-    """Compares what was sent with what each consumer reads."""
-    readers = {"kcat": lambda: read_back.by_kcat(gateway.kafka, TOPIC)}
-    if options.kafka:
-        # The Java consumer wants more of a broker than the embedded one has.
-        readers["java"] = lambda: read_back.by_java(gateway.kafka, TOPIC, options.jars)
-    keys = [each.client_id.encode() for each in sent.values()]
-    partitions = read_back.partitions_by_java(keys, PARTITIONS, options.jars)
-    wanted = sum(len(each.messages) for each in sent.values())
-    for reader, read in readers.items():
-        try:
-            records = read_until_complete(read, wanted)
-        except Exception as fault:
-            report.add(f"reading by {reader}", fault)
-            continue
-        foreign = {record.key for record in records} - set(keys)
-        report.add(f"{reader}: no foreign record", f"keys {foreign}" if foreign else None)
-        for name, each in sent.items():
-            report.add(f"{name}, read by {reader}", fault_of(each, records, partitions))
+def drive_all(runs):
+    threads = [threading.Thread(target=run.drive) for run in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 if __name__ == "__main__":

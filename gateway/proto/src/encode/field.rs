@@ -38,6 +38,11 @@ fn counted(out: &mut Vec<u8>, tail_bytes: usize, body: impl FnOnce(&mut Vec<u8>)
     }
 }
 
+/// A variable byte integer.
+pub(super) fn varint(out: &mut Vec<u8>, value: u32) {
+    out.extend_from_slice(&varint::bytes_of(value)[..varint::length_bytes(value)]);
+}
+
 pub(super) fn u16(out: &mut Vec<u8>, value: u16) {
     out.extend_from_slice(&value.to_be_bytes());
 }
@@ -84,7 +89,7 @@ pub(super) fn property_u32(out: &mut Vec<u8>, property: Property, value: Option<
 
 pub(super) fn property_varint(out: &mut Vec<u8>, property: Property, value: u32) {
     out.push(property.id());
-    out.extend_from_slice(&varint::bytes_of(value)[..varint::length_bytes(value)]);
+    varint(out, value);
 }
 
 pub(super) fn property_text(out: &mut Vec<u8>, property: Property, value: Option<&str>) {

@@ -98,7 +98,11 @@ const MISTAKES: &[Mistake] = &[
     ),
     (
         "[[route]]\nfilter = \"#\"\ntopic = \"t\"\nlocal = \"no\"\n",
-        &[(4, "[[route]].local", "write true or false")],
+        &[(
+            4,
+            "[[route]].local",
+            "write true or false without quotes, or \"after-kafka\"",
+        )],
     ),
     (
         "[[route]]\nfilter = \"#\"\ntopic = \"t\"\ncluster = \"mian\"\n\
@@ -133,6 +137,101 @@ const MISTAKES: &[Mistake] = &[
     (
         "[mqtt]\nreceive_max = \"9\"\n",
         &[(2, "[mqtt].receive_max", "without quotes")],
+    ),
+    (
+        "[[route]]\nfilter = \"#\"\ntopic = \"t\"\nlocal = 1\nkafka = \"no\"\n",
+        &[
+            (4, "[[route]].local", "is an integer"),
+            (5, "[[route]].kafka", "write true or false"),
+        ],
+    ),
+    (
+        "[[route]]\nfilter = \"#\"\nkafka = false\ntopic = \"t\"\ncluster = \"main\"\nkey = \"k\"\n\
+         headers = {}\nack = \"kafka\"\non_outage = \"withhold\"\n",
+        &[
+            (4, "[[route]].topic", "no meaning beside kafka = false"),
+            (5, "[[route]].cluster", "no meaning beside kafka = false"),
+            (6, "[[route]].key", "no meaning beside kafka = false"),
+            (7, "[[route]].headers", "no meaning beside kafka = false"),
+            (8, "[[route]].ack", "no meaning beside kafka = false"),
+            (9, "[[route]].on_outage", "no meaning beside kafka = false"),
+        ],
+    ),
+    (
+        "[mqtt]\nmaximum_qos = 3\nresponse_information = \"a/+\"\nqueue_drop = \"old\"\n\
+         subscriptions_per_client_max = 0\nsys_interval_secs = 65_536\n",
+        &[
+            (2, "[mqtt].maximum_qos", "from 0 to 2"),
+            (3, "[mqtt].response_information", "cannot be told"),
+            (4, "[mqtt].queue_drop", "there is: oldest, newest"),
+            (5, "[mqtt].subscriptions_per_client_max", "from 1 to 100000"),
+            (6, "[mqtt].sys_interval_secs", "from 0 to 65535"),
+        ],
+    ),
+    (
+        "[mqtt]\nsession_expiry_secs_max = 4_294_967_296\nwill_delay_secs_max = -1\n\
+         queue_messages_max = 1_000_001\nqueue_bytes_max = 1.5\nqueued_bytes_max = \"1\"\n\
+         retained_count_max = 4_294_967_296\nretained_bytes_max = 1_099_511_627_777\n",
+        &[
+            (2, "[mqtt].session_expiry_secs_max", "from 0 to 4294967295"),
+            (3, "[mqtt].will_delay_secs_max", "is -1"),
+            (4, "[mqtt].queue_messages_max", "from 0 to 1000000"),
+            (5, "[mqtt].queue_bytes_max", "is a float"),
+            (6, "[mqtt].queued_bytes_max", "without quotes"),
+            (7, "[mqtt].retained_count_max", "from 0 to 4294967295"),
+            (8, "[mqtt].retained_bytes_max", "from 0 to 1099511627776"),
+        ],
+    ),
+    (
+        "[mqtt]\nqueue_bytes_max = 2_000\nqueued_bytes_max = 1_000\n",
+        &[(2, "[mqtt].queue_bytes_max", "let all have at least")],
+    ),
+    (
+        "[mqtt]\nqueued_bytes_max = 1_000\n",
+        &[(1, "[mqtt].queue_bytes_max", "of one client is 1048576")],
+    ),
+    (
+        "[store]\nkind = \"local\"\n",
+        &[(1, "[store].path", "is missing; name a directory")],
+    ),
+    (
+        "[store]\nkind = \"local\"\npath = \"\"\n",
+        &[(3, "[store].path", "is empty; name a directory")],
+    ),
+    (
+        "[store]\npath = \"x\"\n",
+        &[(2, "[store].path", "write kind = \"local\"")],
+    ),
+    (
+        "[store]\nkind = \"memory\"\npath = \"x\"\n",
+        &[(3, "[store].path", "or leave the path out")],
+    ),
+    (
+        "[store]\nkind = \"redis\"\npath = \"x\"\n",
+        &[(2, "[store].kind", "not yet in this version")],
+    ),
+    (
+        "[store]\nkind = \"locale\"\npath = 1\n",
+        &[
+            (2, "[store].kind", "did you mean \"local\"?"),
+            (3, "[store].path", "is an integer"),
+        ],
+    ),
+    (
+        "[auth]\nscram_users = { a = \"\", \"\" = \"b\" }\nscram_file = \"no/such/file\"\n",
+        &[
+            (2, "[auth].scram_users", "\"\" is no name"),
+            (2, "[auth].scram_users", "\"a\": has an empty password"),
+            (3, "[auth].scram_file", "no/such/file cannot be read"),
+        ],
+    ),
+    (
+        "[auth]\nscram_users = [\"a\"]\n",
+        &[(2, "[auth].scram_users", "write a table")],
+    ),
+    (
+        "[drain]\nserver_reference = \"a  b\"\n",
+        &[(2, "[drain].server_reference", "with one space between")],
     ),
     (
         "[shards]\ncount = 257\n",

@@ -1,6 +1,6 @@
 //! Reasons to wait, warmth and silence of one client.
 
-use tributary_proto::session::{Admission, Session};
+use tributary_proto::session::{Admission, Profile, Profiles, Session};
 use tributary_proto::version::Version;
 
 use super::*;
@@ -13,11 +13,15 @@ impl Client {
             version: Version::V5,
             keep_alive_secs,
             keep_alive_is_ours: false,
-            packet_bytes_max: None,
-            wants_session: false,
+            clean_start: true,
+            expiry_is_ours: false,
+            wants_response_information: false,
+            has_method: false,
+            profile: Profile::PLAIN,
         };
+        let session = Session::new(&admission, &mut Profiles::default());
         Client {
-            session: Session::new(&admission),
+            session: session.expect("one profile fits"),
             id: id.into(),
             io: None,
             extra: None,

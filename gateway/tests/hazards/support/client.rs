@@ -1,8 +1,10 @@
 //! A raw MQTT client: it sends any bytes and reads packets, and knows no more than a test tells it.
 
 use super::DEADLINE;
+use super::delivery::Delivery;
 use super::gateway::Gateway;
 use super::wire::*;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -13,6 +15,10 @@ pub(crate) struct Client {
     version: u8,
     received: Vec<u8>,
     next_packet_id: u16,
+    /// Deliveries that came while an answer was waited for; see `subscriber.rs`.
+    pub(super) inbox: VecDeque<Delivery>,
+    /// QoS 2 packet ids that wait for their PUBREL: part of the session, not of the connection.
+    pub(super) unreleased: BTreeSet<u16>,
 }
 
 impl Client {
@@ -31,6 +37,8 @@ impl Client {
             version,
             received: Vec::new(),
             next_packet_id: 1,
+            inbox: VecDeque::new(),
+            unreleased: BTreeSet::new(),
         }
     }
 

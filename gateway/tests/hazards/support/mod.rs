@@ -1,10 +1,13 @@
 //! What every hazard needs: the real binary, its metrics, a raw MQTT client and a reader of Kafka.
 
 pub(crate) mod client;
+pub(crate) mod delivery;
 pub(crate) mod gateway;
 pub(crate) mod kafka;
 pub(crate) mod metrics;
 pub(crate) mod output;
+pub(crate) mod property;
+pub(crate) mod subscriber;
 pub(crate) mod wire;
 
 use std::time::{Duration, Instant};

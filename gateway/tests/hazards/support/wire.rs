@@ -9,8 +9,10 @@ pub(crate) const V5: u8 = 5;
 pub(crate) const VERSIONS: [u8; 3] = [V31, V311, V5];
 
 pub(crate) const CONNACK: u8 = 2;
+pub(crate) const PUBLISH: u8 = 3;
 pub(crate) const PUBACK: u8 = 4;
 pub(crate) const PUBREC: u8 = 5;
+pub(crate) const PUBREL: u8 = 6;
 pub(crate) const PUBCOMP: u8 = 7;
 pub(crate) const SUBACK: u8 = 9;
 pub(crate) const UNSUBACK: u8 = 11;
@@ -55,12 +57,24 @@ pub(crate) fn properties(version: u8, list: &[u8]) -> Vec<u8> {
     [varint(list.len()), list.to_vec()].concat()
 }
 
-/// A CONNECT with a clean session and no will.
+/// A CONNECT: with a clean session and no will unless a test says otherwise.
 #[derive(Clone, Copy)]
 pub(crate) struct Connect<'a> {
     pub(crate) version: u8,
     pub(crate) client_id: &'a str,
+    pub(crate) clean: bool,
     pub(crate) keep_alive_secs: u16,
+    pub(crate) properties: &'a [u8],
+    pub(crate) will: Option<Will<'a>>,
+}
+
+/// What is to be published when the client is gone without a word.
+#[derive(Clone, Copy)]
+pub(crate) struct Will<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) payload: &'a [u8],
+    pub(crate) qos: u8,
+    pub(crate) retain: bool,
     pub(crate) properties: &'a [u8],
 }
 
@@ -69,8 +83,10 @@ impl<'a> Connect<'a> {
         Connect {
             version,
             client_id,
+            clean: true,
             keep_alive_secs: 0,
             properties: &[],
+            will: None,
         }
     }
 
@@ -81,10 +97,19 @@ impl<'a> Connect<'a> {
             b"MQTT"
         };
         let mut body = text(name);
-        body.extend([self.version, 0x02]);
+        let mut flags = u8::from(self.clean) << 1;
+        if let Some(will) = self.will {
+            flags |= 0x04 | will.qos << 3 | u8::from(will.retain) << 5;
+        }
+        body.extend([self.version, flags]);
         body.extend(self.keep_alive_secs.to_be_bytes());
         body.extend(properties(self.version, self.properties));
         body.extend(text(self.client_id.as_bytes()));
+        if let Some(will) = self.will {
+            body.extend(properties(self.version, will.properties));
+            body.extend(text(will.topic.as_bytes()));
+            body.extend(text(will.payload));
+        }
         frame(0x10, &body)
     }
 }
@@ -135,6 +160,16 @@ impl<'a> Publish<'a> {
 
 pub(crate) fn pubrel(packet_id: u16) -> Vec<u8> {
     frame(0x62, &packet_id.to_be_bytes())
+}
+
+/// A DISCONNECT; before version 5 it has neither reason nor properties.
+pub(crate) fn disconnect(version: u8, reason: u8, list: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    if version == V5 {
+        body.push(reason);
+        body.extend(properties(version, list));
+    }
+    frame(0xE0, &body)
 }
 
 pub(crate) fn subscribe(version: u8, packet_id: u16, filters: &[&str]) -> Vec<u8> {
@@ -211,11 +246,11 @@ impl Packet {
     }
 }
 
-fn short(bytes: &[u8]) -> usize {
+pub(super) fn short(bytes: &[u8]) -> usize {
     usize::from(u16::from_be_bytes([bytes[0], bytes[1]]))
 }
 
-fn take_varint(rest: &mut &[u8]) -> usize {
+pub(super) fn take_varint(rest: &mut &[u8]) -> usize {
     let mut value = 0;
     for shift in (0..28).step_by(7) {
         let byte = rest[0];

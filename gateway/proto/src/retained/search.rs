@@ -1,0 +1,161 @@
+//! One step of a search: walk where topics match, jump where they cannot.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::collections::btree_set::Range;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::order::{ByTopic, Probe, Topic, compare};
+use crate::message::Message;
+
+/// Where a search goes on: everything before this place was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The first topic, or the place of one, that was not looked at yet.
+    place: Box<str>,
+}
+
+impl Cursor {
+    /// Whether nothing was looked at yet.
+    pub fn is_beginning(&self) -> bool {
+        self.place.is_empty()
+    }
+}
+
+/// Topics walked over before a jump: one jump costs as much as some of these, and what can match is
+/// often near.
+const WALK_STEPS: usize = 8;
+/// What a jump counts against the budget.
+const JUMP_STEPS: usize = 4;
+
+type Ahead<'a> = Range<'a, ByTopic>;
+
+/// See [`super::Retained::find`].
+pub(super) fn find(
+    topics: &BTreeSet<ByTopic>,
+    filter: &str,
+    from: &Cursor,
+    budget_steps: usize,
+    now_sec: u32,
+    out: &mut Vec<Arc<Message>>,
+) -> Option<Cursor> {
+    let levels: Vec<&str> = filter.split('/').collect();
+    let mut ahead = if from.is_beginning() {
+        jump(topics, &least("".into(), &levels))
+    } else {
+        jump(topics, &from.place)
+    };
+    // At least one topic per call, so that every search ends.
+    let mut left = budget_steps.max(1);
+    while let Some(ByTopic(message)) = ahead.next() {
+        if left == 0 {
+            let place = message.topic.clone();
+            return Some(Cursor { place });
+        }
+        left -= 1;
+        match stand(&levels, &message.topic) {
+            Stand::Match if message.is_expired(now_sec) => {}
+            Stand::Match => out.push(message.clone()),
+            Stand::Before(place) => ahead = advance(topics, ahead, &place, &mut left),
+            Stand::Behind => return None,
+        }
+    }
+    None
+}
+
+fn jump<'a>(topics: &'a BTreeSet<ByTopic>, place: &str) -> Ahead<'a> {
+    let probe = Probe(place);
+    topics.range::<dyn Topic, _>((Bound::Included(&probe as &dyn Topic), Bound::Unbounded))
+}
+
+/// Goes on to the first topic at `place` or behind it.
+fn advance<'a>(
+    topics: &'a BTreeSet<ByTopic>,
+    mut ahead: Ahead<'a>,
+    place: &str,
+    left: &mut usize,
+) -> Ahead<'a> {
+    for _ in 0..WALK_STEPS {
+        let here = ahead.clone();
+        match ahead.next() {
+            Some(ByTopic(message)) if compare(&message.topic, place).is_lt() => {
+                *left = left.saturating_sub(1);
+            }
+            _ => return here,
+        }
+    }
+    *left = left.saturating_sub(JUMP_STEPS);
+    jump(topics, place)
+}
+
+/// How a topic stands to the levels of a filter.
+enum Stand {
+    Match,
+    /// It does not match, and nothing does until this place.
+    Before(String),
+    /// Neither it nor anything behind it matches.
+    Behind,
+}
+
+/// Holds one level against the other until two differ. There the next match is found by lifting the
+/// topic, as one lifts a number: at the level that is too low, or else at the last `+` before it.
+fn stand(levels: &[&str], topic: &str) -> Stand {
+    // Where the level of the last `+` ends, and the index of the filter's level behind it.
+    let mut lift = None;
+    let beyond = |lift: Option<(usize, usize)>| match lift {
+        None => Stand::Behind,
+        // Nothing comes between a level and the same one with the lowest character added.
+        Some((end, next)) => {
+            let lifted = [&topic[..end], "\u{1}/"].concat();
+            Stand::Before(least(lifted, &levels[next..]))
+        }
+    };
+    let mut begin = 0;
+    for (index, wanted) in levels.iter().enumerate() {
+        let is_wild = ["+", "#"].contains(wanted);
+        // [MQTT-4.7.2-1]; "%" is the first character behind "$".
+        if index == 0 && is_wild && topic.starts_with('$') {
+            return Stand::Before(least("%/".into(), &levels[1..]));
+        }
+        if *wanted == "#" {
+            return Stand::Match;
+        }
+        if begin > topic.len() {
+            return Stand::Before(least([topic, "/"].concat(), &levels[index..]));
+        }
+        let level = topic[begin..].split('/').next().unwrap_or_default();
+        let end = begin + level.len();
+        if is_wild {
+            lift = Some((end, index + 1));
+        } else {
+            match level.cmp(wanted) {
+                Ordering::Equal => {}
+                Ordering::Less => {
+                    return Stand::Before(least(topic[..begin].into(), &levels[index..]));
+                }
+                Ordering::Greater => return beyond(lift),
+            }
+        }
+        begin = end + 1;
+    }
+    if begin > topic.len() {
+        Stand::Match
+    } else {
+        beyond(lift)
+    }
+}
+
+/// The first place where a topic can stand whose first levels are `place`, which ends with `/` or is
+/// empty, and whose others match these levels.
+fn least(mut place: String, levels: &[&str]) -> String {
+    for level in levels.iter().take_while(|level| **level != "#") {
+        if *level != "+" {
+            place.push_str(level);
+        }
+        place.push('/');
+    }
+    // The last `/` has no level behind it; `a/#` matches `a` too [section 4.7.1.2].
+    place.pop();
+    place
+}

@@ -1,0 +1,44 @@
+//! What a session is given besides the packet: its shard's common things, time and room.
+
+use super::busy::BusyPool;
+use super::journal::Journal;
+use super::losses::{Loss, Losses};
+use super::profile::Profiles;
+use super::terms::Terms;
+
+/// What all sessions of one shard have in common.
+#[derive(Debug, Default)]
+pub struct Commons {
+    /// What their CONNECTs said.
+    pub profiles: Profiles,
+    /// Boxes for what is unfinished.
+    pub pool: BusyPool,
+    /// Bytes of messages that wait for clients or are in flight to them.
+    pub queued_bytes: usize,
+    /// Messages that did not arrive.
+    pub losses: Losses,
+}
+
+/// What surrounds one call of a session.
+#[derive(Debug)]
+pub struct Context<'a> {
+    pub terms: &'a Terms,
+    pub commons: &'a mut Commons,
+    /// Switched on exactly when this session is durable.
+    pub journal: &'a mut Journal,
+    /// Seconds since 1970.
+    pub now_sec: u32,
+    /// How much the client's connection may still take. A PUBLISH goes out while this is above 0,
+    /// so that one may be longer; it goes down by what was written. Answers to the client's own
+    /// packets are not held back by it.
+    pub room_bytes: usize,
+    /// Where to write to.
+    pub out: &'a mut Vec<u8>,
+}
+
+impl Context<'_> {
+    /// Counts a message that will not arrive.
+    pub(super) fn lose(&mut self, loss: Loss) {
+        self.commons.losses.add(loss, 1);
+    }
+}
