@@ -11,6 +11,7 @@ plays! {
     ONLY_5 "MQTT-4.9.0-3, MQTT-3.3.4-10" a_full_window_stops_nothing_but_messages,
     ONLY_5 "MQTT-3.3.4-7, 4.9" more_than_the_server_takes_ends_the_connection,
     ONLY_5 "MQTT-3.1.2-24, MQTT-3.1.2-25" a_message_too_large_for_the_client_is_left_out,
+    ONLY_5 "MQTT-3.2.2-19, MQTT-3.4.2-2, MQTT-3.9.2-1" nothing_the_server_says_is_too_large,
     ONLY_5 "MQTT-3.2.2-15" a_packet_too_large_for_the_server_ends_the_connection,
     ONLY_5 "MQTT-3.1.2-26, MQTT-3.3.2-11, MQTT-3.3.2-10" aliases_of_the_server_stay_within_bounds,
     ONLY_5 "MQTT-3.1.2-27" a_client_that_takes_no_alias_gets_none,
@@ -126,6 +127,39 @@ fn a_message_too_large_for_the_client_is_left_out(target: &Target, version: u8) 
         assert_eq!((message.payload.len(), message.qos), (fits + spare, qos));
     }
     subscriber.hears_no_more_from(&mut publisher, target);
+}
+
+fn nothing_the_server_says_is_too_large(target: &Target, version: u8) {
+    const LONGEST: u8 = 48;
+    let mut connect = Connect::new(version, &target.unique("terse"));
+    connect.list = vec![0x27, 0, 0, 0, LONGEST];
+    let (mut peer, connack) = Peer::open(target, &connect);
+    assert!(
+        connack.body.len() + 2 <= usize::from(LONGEST),
+        "{connack:x?}"
+    );
+    let topic = target.unique("terse");
+    let asked = [
+        (subscribe(version, 1, &[], &[("$share/terse/x", 2)]), SUBACK),
+        (unsubscribe(version, 2, &[], &["terse/none"]), UNSUBACK),
+        (
+            publish(version, 0b0010, topic.as_bytes(), 3, &[], b"x"),
+            PUBACK,
+        ),
+        (
+            publish(version, 0b0100, topic.as_bytes(), 4, &[], b"x"),
+            PUBREC,
+        ),
+        (acknowledge(0x62, 4), PUBCOMP),
+        (acknowledge(0x62, 99), PUBCOMP),
+        (acknowledge(0x50, 99), PUBREL),
+        (publish(version, 0b0010, b"a/#", 5, &[], b"x"), DISCONNECT),
+    ];
+    for (bytes, kind) in asked {
+        peer.send(&bytes);
+        let answer = peer.expect(kind);
+        assert!(answer.body.len() + 2 <= usize::from(LONGEST), "{answer:x?}");
+    }
 }
 
 fn a_packet_too_large_for_the_server_ends_the_connection(target: &Target, version: u8) {
