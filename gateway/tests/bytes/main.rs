@@ -15,9 +15,9 @@ mod harness;
 mod peer;
 mod property;
 mod target;
-mod wire;
-
+mod scenarios;
 mod tables;
+mod wire;
 
 #[path = "../hazards/support/mod.rs"]
 #[allow(dead_code, reason = "the hazards use the rest of it")]
@@ -28,5 +28,5 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cases = tables::all().into_iter().map(Trial::from);
-    harness::run(cases.collect())
+    harness::run(scenarios::all().chain(cases).collect())
 }

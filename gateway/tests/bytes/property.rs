@@ -210,7 +210,7 @@ pub(crate) const TABLE: [Property; 27] = [
     property(0x23, "topic_alias", Shape::Fixed, &[0, 1], &[Publish]).but_not(&[(
         "zero",
         &[0, 0],
-        &[0x82, 0x94],
+        &[0x81, 0x82, 0x94],
         "MQTT-3.3.2-8",
     )]),
     property(0x24, "maximum_qos", Shape::Fixed, &[1], SERVER),

@@ -95,11 +95,13 @@ fn after_level(version: Version, mut rest: Cursor<'_>) -> Result<Connect<'_>, Ma
         true => Some(read_will(version, flags, &mut rest)?),
         false => None,
     };
-    let user_name = match flags.has(7) {
+    // In MQTT 3.1 the remaining length goes before the flags: what they promise may be missing.
+    let is_there = |rest: &Cursor<'_>| version != Version::V31 || !rest.is_empty();
+    let user_name = match flags.has(7) && is_there(&rest) {
         true => Some(rest.text(Field::UserName)?),
         false => None,
     };
-    let password = match flags.has(6) {
+    let password = match flags.has(6) && is_there(&rest) {
         true => Some(rest.binary(Field::Password)?),
         false => None,
     };

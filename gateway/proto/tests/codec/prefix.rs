@@ -23,7 +23,13 @@ fn samples(version: Version) -> Vec<(Frame, Vec<usize>)> {
     let connect = section(connect, b"\x18\0\0\0\x05")
         .text("will")
         .binary(b"gone");
+    // MQTT 3.1 lets user name and password be missing behind the flags that promise them.
+    let (user_at, password_at) = (connect.0.len(), connect.0.len() + 2 + "user".len());
     let connect = connect.text("user").binary(b"password");
+    let connect_cuts = match version {
+        Version::V31 => vec![user_at, password_at],
+        _ => vec![],
+    };
 
     let publish = section(
         Bytes::new().text("a/b").u16(7),
@@ -44,7 +50,7 @@ fn samples(version: Version) -> Vec<(Frame, Vec<usize>)> {
     let unsubscribe = unsubscribe.text("b");
 
     let mut samples = vec![
-        (Frame::new(0x10, connect), vec![]),
+        (Frame::new(0x10, connect), connect_cuts),
         (
             Frame::new(0x32, publish.clone()),
             (payload_at..payload_at + 7).collect(),
