@@ -292,7 +292,13 @@ pub struct FloorArgs {
     /// Where to listen; port 0 takes a free one, which is printed.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0", value_parser = resolve)]
     pub listen: SocketAddr,
-    /// Threads, each with an epoll and a listener of its own.
+    /// Connections to be ready for; more than the descriptor limit allows are held over rings.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub connections: u64,
+    /// Serves over io_uring in any case.
+    #[arg(long)]
+    pub rings: bool,
+    /// Threads, each with an epoll or rings and a listener of its own.
     #[arg(
         long, value_name = "N", default_value_t = 1, value_parser = clap::
         value_parser!(u32).range(1..=64)

@@ -9,8 +9,11 @@ use std::io;
 use std::net::SocketAddr;
 use tributary_ring::{Conn, Event, Ring, RingOptions, Wake, limits};
 
-/// Share of a table that is planned to be filled, in percent: closing takes a moment.
-const FILL_PERCENT: u64 = 95;
+/// Share of a table that is planned to be filled, in percent: closing takes a moment, and accepted
+/// connections do not fall evenly on rings.
+const DIALLED_PERCENT: u64 = 95;
+const ACCEPTED_PERCENT: u64 = 88;
+const BACKLOG: i32 = 65_535;
 /// One byte of a client's record says in which ring it is.
 pub const RINGS_MAX: usize = 255;
 const TABLE_SLOTS_MIN: u64 = 64;
@@ -34,9 +37,28 @@ impl Rings {
     /// # Errors
     /// The kernel's refusal to open a ring, as a sentence, or too many connections.
     pub fn open(connections: u64) -> io::Result<Self> {
+        Self::open_filled(connections, DIALLED_PERCENT)
+    }
+
+    /// Opens rings that accept `connections` on `address`; also says on which port.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and the refusal of a listener.
+    pub fn listen(connections: u64, address: SocketAddr) -> io::Result<(Self, SocketAddr)> {
+        let mut rings = Self::open_filled(connections, ACCEPTED_PERCENT)?;
+        let mut bound = address;
+        for ring in &mut rings.all {
+            let listener = tributary_ring::listener(bound, BACKLOG)?;
+            bound = listener.local_addr()?;
+            ring.listen(listener);
+        }
+        Ok((rings, bound))
+    }
+
+    fn open_filled(connections: u64, fill_percent: u64) -> io::Result<Self> {
         let nofile = limits::raise_nofile()?;
         let table_max = nofile.min(TABLE_SLOTS_MAX);
-        let usable = (table_max * FILL_PERCENT / 100).max(1);
+        let usable = (table_max * fill_percent / 100).max(1);
         let count = connections.div_ceil(usable).max(1) as usize;
         if count > RINGS_MAX {
             let fit = usable * RINGS_MAX as u64;
@@ -45,7 +67,7 @@ impl Rings {
                  descriptors, {RINGS_MAX} are possible: {fit} fit; give it more --threads"
             )));
         }
-        let each = connections.div_ceil(count as u64) * 100 / FILL_PERCENT + TABLE_SLOTS_MIN;
+        let each = connections.div_ceil(count as u64) * 100 / fill_percent + TABLE_SLOTS_MIN;
         let options = RingOptions {
             table_slots: each.min(table_max) as u32,
             submission_entries: 1_024,

@@ -77,6 +77,52 @@ fn a_few_publish_while_all_others_are_simply_there() {
 }
 
 #[test]
+fn the_floor_over_rings_answers_as_the_other_one_does() {
+    let flags = ["--rings", "--connections", "5000", "--threads", "2"];
+    let floor = support::floor_with("127.0.0.1:0", &flags);
+    let connect = loadgen(&[
+        "connect",
+        "--target",
+        &floor.address,
+        "--connections",
+        CLIENTS,
+        "--subscribe-own",
+        "--keepalive",
+        "1",
+        "--hold",
+        "1.5",
+        "--storms",
+        "1",
+        "--rest",
+        "0",
+        "--version",
+        "5",
+        "--max-missing",
+        "0",
+        "--max-ended",
+        "0",
+    ]);
+    assert_eq!(connect.exit_code, 0, "{connect:?}");
+    assert_eq!(connect.count("subscriptions_granted"), 4_000, "{connect:?}");
+    assert!(connect.count("pings_answered") >= 2_000, "{connect:?}");
+    let publish = loadgen(&[
+        "publish",
+        "--target",
+        &floor.address,
+        "--qos",
+        "2",
+        "--rate",
+        "0",
+        "--in-flight",
+        "10",
+        "--duration",
+        "0.3",
+    ]);
+    assert!(publish.count("sent") > 0, "{publish:?}");
+    assert_eq!(publish.count("sent"), publish.count("acknowledged"));
+}
+
+#[test]
 fn clients_that_were_turned_away_come_back_to_the_next_server() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound").to_string();
