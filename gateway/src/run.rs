@@ -301,6 +301,7 @@ fn start_shards(
             store: common.end_of(index),
             base_sec: common.base_sec,
             users: Arc::clone(&common.users),
+            sys_interval_secs: settings.mqtt.sys_interval_secs,
             will_delay_secs_max: settings.mqtt.will_delay_secs_max,
             server_reference: common.server_reference.clone(),
         };

@@ -32,6 +32,7 @@ mod prove;
 mod restore;
 mod retain;
 mod serve;
+mod speak;
 mod spread;
 mod subscribe;
 mod tick;

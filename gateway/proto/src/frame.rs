@@ -97,5 +97,15 @@ pub(crate) fn check_first_byte(first_byte: u8) -> Result<(), Malformed> {
     }
 }
 
+/// How many whole packets stand in `bytes`; for counting what was written here.
+pub fn count(mut bytes: &[u8]) -> u64 {
+    let mut count = 0;
+    while let Ok(Front::Frame { rest, .. }) = front(bytes, u32::MAX) {
+        bytes = rest;
+        count += 1;
+    }
+    count
+}
+
 #[cfg(test)]
 mod tests;

@@ -40,24 +40,6 @@ const QOS: &[&str] = &["0", "1", "2"];
 /// Protocol versions, in the order in which [`ShardBooks::connects`] counts them.
 pub const VERSIONS: &[&str] = &["3.1", "3.1.1", "5"];
 
-/// Why a copy of a message does not reach its subscriber, in the order in which
-/// [`ShardBooks::deliveries_dropped`] counts them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undelivered {
-    /// QoS 0 to a client that does not read fast enough.
-    Qos0SlowConsumer,
-    /// The queue of the client, or those of all clients together, have no room.
-    QueueFull,
-    /// Its time was over before it could be sent [MQTT-3.3.2-5].
-    Expired,
-    /// The client takes no packets of that size [MQTT-3.1.2-25].
-    TooLarge,
-    /// The session store cannot keep it.
-    NoStore,
-    /// It was to be retained and there was no room: later subscribers will not get it.
-    NotRetained,
-}
-
 /// What Prometheus has to know about a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -233,11 +215,6 @@ books! { names;
 }
 
 impl ShardBooks {
-    /// Counts copies that do not reach their subscriber.
-    pub fn on_dropped(&self, why: Undelivered, count: u64) {
-        self.deliveries_dropped.add(why as usize, count);
-    }
-
     /// A sign of life, once per tick, parked or not.
     pub fn beat(&self, now: Instant) {
         let millis = now.saturating_duration_since(self.opened).as_millis() as u64;
@@ -249,6 +226,14 @@ impl ShardBooks {
         let millis = now.saturating_duration_since(self.opened).as_millis() as u64;
         millis.saturating_sub(self.heartbeat_millis.load(Ordering::Relaxed))
     }
+}
+
+/// Live bytes in the allocator, of the whole process; jemalloc sums its threads up only when its
+/// epoch advances.
+pub fn user_bytes() -> Option<u64> {
+    tikv_jemalloc_ctl::epoch::advance().ok()?;
+    let allocated = tikv_jemalloc_ctl::stats::allocated::read();
+    allocated.ok().map(|bytes| bytes as u64)
 }
 
 /// Adds up what several shards read; empty when there is none.

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::faults::Place;
 use super::section::Section;
-use super::settings::{Credential, ScramUser};
+use crate::auth::{Credential, ScramUser};
 
 /// The fewest that RFC 7677 allows.
 const ITERATIONS_MIN: u32 = 4_096;

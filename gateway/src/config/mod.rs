@@ -32,8 +32,8 @@ use document::Table;
 pub use faults::{Fault, Faults, Place};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
-    Cluster, Control, Credential, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt, Protocol,
-    QueueDrop, ScramUser, Settings, Shards, Store, Token,
+    Cluster, Control, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt, Protocol, QueueDrop,
+    Settings, Shards, Store, Token,
 };
 
 /// The settings of a run with these arguments in this environment.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use tracing::level_filters::LevelFilter;
 
+use crate::auth::ScramUser;
 use crate::log::Format;
 use crate::route::RouteRule;
 
@@ -130,35 +131,6 @@ pub enum Store {
     Memory,
     /// In a directory of this machine: they survive even a kill -9.
     Local { path: PathBuf },
-}
-
-/// One user who shows by SCRAM-SHA-256 who it is (RFC 7677).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScramUser {
-    pub name: String,
-    pub credential: Credential,
-}
-
-/// What a user is known by. Its `Debug` shows no secret.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Credential {
-    Password(String),
-    /// What is left of a password that this machine need not know (RFC 5802, section 3).
-    Keys {
-        salt: Vec<u8>,
-        iterations: u32,
-        stored_key: [u8; 32],
-        server_key: [u8; 32],
-    },
-}
-
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Credential::Password(_) => "Password(..)",
-            Credential::Keys { .. } => "Keys(..)",
-        })
-    }
 }
 
 /// How the work is cut.

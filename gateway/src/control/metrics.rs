@@ -171,7 +171,7 @@ impl Books {
 
 fn encode_process(encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let bytes = Some(&Unit::Bytes);
-    if let Some(live) = process::user_bytes() {
+    if let Some(live) = books::user_bytes() {
         let help = "Live bytes in the allocator";
         let name = "tributary_user";
         let mut metric = encoder.encode_descriptor(name, help, bytes, MetricType::Gauge)?;

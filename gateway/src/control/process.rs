@@ -5,14 +5,6 @@ use std::fs;
 /// Ticks per second in /proc/PID/stat: fixed by the kernel's interface, whatever its own clock is.
 const USER_HZ: f64 = 100.0;
 
-/// Live bytes in the allocator. jemalloc sums its threads up only when its epoch advances.
-pub(super) fn user_bytes() -> Option<u64> {
-    tikv_jemalloc_ctl::epoch::advance().ok()?;
-    tikv_jemalloc_ctl::stats::allocated::read()
-        .ok()
-        .map(|bytes| bytes as u64)
-}
-
 /// Pages in memory. Read from `status`, which gives it in kB: `statm` counts in pages, whose size
 /// the standard library does not tell.
 pub(super) fn resident_bytes() -> Option<u64> {

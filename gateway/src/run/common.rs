@@ -11,7 +11,7 @@ use tributary_proto::subscriptions::{self, TopicHasher};
 use tributary_proto::version::Qos;
 
 use super::Refusal;
-use crate::auth::{self, METHOD, Users};
+use crate::auth::{METHOD, Users};
 use crate::config::{self, QueueDrop, Settings};
 use crate::interest::Interest;
 use crate::mailbox::Mailboxes;
@@ -49,6 +49,7 @@ impl Common {
         let (store, ends) = match &settings.store {
             config::Store::Memory => (None, (0..shards).map(|_| None).collect()),
             config::Store::Local { path } => {
+                settings.store.prove_writable()?;
                 let home = |name: &str| (hasher.hash_one(name) % shards as u64) as usize;
                 open_store(path, shards, base_sec, home, mailboxes)?
             }
@@ -108,24 +109,7 @@ fn open_store(
 }
 
 fn users(settings: &Settings) -> Result<Users, Refusal> {
-    let known = settings.auth.iter().map(|user| auth::ScramUser {
-        name: user.name.clone(),
-        credential: match user.credential.clone() {
-            config::Credential::Password(password) => auth::Credential::Password(password),
-            config::Credential::Keys {
-                salt,
-                iterations,
-                stored_key,
-                server_key,
-            } => auth::Credential::Keys {
-                salt,
-                iterations,
-                stored_key,
-                server_key,
-            },
-        },
-    });
-    Users::new(known.collect()).map_err(|fault| format!("[auth]: {fault}"))
+    Users::new(settings.auth.clone()).map_err(|fault| format!("[auth]: {fault}"))
 }
 
 fn terms(settings: &Settings, shards: usize) -> Terms {

@@ -65,10 +65,6 @@ impl World {
         let delivered = client
             .session
             .deliver(message, delivery, &mut context!(self, client));
-        if delivered == Delivered::Sent {
-            let qos = delivery.qos.min(message.qos);
-            self.book().deliveries.add(qos as usize, 1);
-        }
         self.account(index);
         delivered
     }

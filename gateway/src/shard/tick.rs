@@ -18,6 +18,7 @@ impl World {
             self.end_stalled();
             self.demote_quiet();
             self.count_all();
+            self.speak();
         }
         if self.draining {
             self.sweep_draining();

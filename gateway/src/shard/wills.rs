@@ -127,21 +127,4 @@ impl World {
         }
         true
     }
-
-    /// Publishes what the server says of itself; only subscribers hear it.
-    pub(super) fn say(&mut self, topic: &str, payload: &str) {
-        let message = Arc::new(Message {
-            topic: topic.into(),
-            payload: payload.as_bytes().into(),
-            properties: Box::default(),
-            publisher: Message::NOBODY,
-            expires_at_sec: Message::NEVER,
-            qos: tributary_proto::version::Qos::AtMostOnce,
-            retain: true,
-        });
-        self.find_reach(topic);
-        if self.has_room(topic, message.bytes(), true) {
-            self.spread(&message, None);
-        }
-    }
 }

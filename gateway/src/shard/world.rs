@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use tributary_proto::close::Close;
+use tributary_proto::frame;
 use tributary_proto::reason::Reason;
 use tributary_proto::retained::{self, Retained};
-use tributary_proto::session::{Commons, Journal, Terms};
+use tributary_proto::session::{Commons, Journal, Sent, Terms};
 use tributary_proto::subscriptions::{self, Found, InterestChange, Subscriptions, TopicHasher};
 use tributary_ring::Conn;
 
@@ -25,6 +26,7 @@ use super::keep::Keeper;
 use super::log_budget::LogBudget;
 use super::offer::Held;
 use super::prove::Pending;
+use super::speak::Speaker;
 use super::wheel::Wheel;
 use super::wills::DueWill;
 use crate::auth::{Exchange, Users};
@@ -191,6 +193,8 @@ pub(super) struct World {
     pub rung: Vec<usize>,
     /// There is work left that no one will ring for.
     pub is_restless: bool,
+    /// What is said of the gateway as a whole; one shard has it.
+    pub speaker: Option<Speaker>,
     /// Clients connected here.
     pub online_count: usize,
     /// Seconds since 1970 at tick 0.
@@ -259,6 +263,8 @@ pub struct WorldPlan {
     pub base_sec: u32,
     /// Who may come in by enhanced authentication.
     pub users: Arc<Users>,
+    /// How often the gateway says how it is, in seconds; 0 is never.
+    pub sys_interval_secs: u16,
     /// Longest delay of a will, in seconds.
     pub will_delay_secs_max: u32,
     /// Where clients should go instead while the gateway drains.
@@ -312,6 +318,9 @@ impl World {
             mailboxes: plan.mailboxes,
             rung: Vec::new(),
             is_restless: false,
+            speaker: (plan.index == 0)
+                .then(|| Speaker::new(plan.sys_interval_secs))
+                .flatten(),
             online_count: 0,
             base_sec: plan.base_sec,
             exchanges: HashMap::new(),
@@ -365,6 +374,9 @@ impl World {
         };
         let io = client.io.get_or_insert_with(|| self.spares.lend_io());
         io.out.extend_from_slice(&self.scratch);
+        self.books[self.index]
+            .packets_out
+            .add(frame::count(&self.scratch));
         self.scratch.clear();
         if client.listed.enter(Listed::DIRTY) {
             self.dirty.push(index);
@@ -397,10 +409,22 @@ impl World {
         self.settle_later();
         self.submit_changes();
         self.ring_bells();
-        let losses = self.commons.losses.take();
+        self.count_messages();
+    }
+
+    /// Brings into the books what sessions have sent and lost.
+    fn count_messages(&mut self) {
+        let (sent, losses) = (self.commons.sent.take(), self.commons.losses.take());
+        let book = self.book();
+        if sent != Sent::default() {
+            let first = sent.first.into_iter().enumerate();
+            first.for_each(|(qos, count)| book.deliveries.add(qos, count));
+            book.retransmissions.add(sent.again);
+            book.payload_bytes_out.add(sent.payload_bytes);
+        }
         let lost = losses.into_iter().enumerate();
         lost.filter(|(_, count)| *count > 0)
-            .for_each(|(loss, count)| self.book().deliveries_dropped.add(loss, count));
+            .for_each(|(loss, count)| book.deliveries_dropped.add(loss, count));
     }
 
     /// Ends a client's connection.

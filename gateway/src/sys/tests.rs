@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::books::{Names, ShardBooks, Undelivered};
+use tributary_proto::session::Loss;
+
+use crate::books::{Names, ShardBooks};
 
 /// All that mosquitto 2.0.11 publishes when nothing has happened yet, but for its version.
 const MOSQUITTO: &[&str] = &[
@@ -167,7 +169,7 @@ fn a_reading_adds_up_the_books_of_all_shards() {
     one.sessions.add(7);
     one.deliveries.add(1, 4);
     two.deliveries.add(2, 1);
-    two.on_dropped(Undelivered::TooLarge, 6);
+    two.deliveries_dropped.add(Loss::TooLarge.index(), 6);
     one.publishes.on_received(2);
     one.publishes.settle();
     let reading = Reading::of([&one, &two], 60, 1_000);

@@ -17,6 +17,26 @@ pub struct Commons {
     pub queued_bytes: usize,
     /// Messages that did not arrive.
     pub losses: Losses,
+    /// Messages that were sent since the last look.
+    pub sent: Sent,
+}
+
+/// How much was sent to subscribers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Sent {
+    /// For the first time, by QoS.
+    pub first: [u64; 3],
+    /// Once more, after the client came back.
+    pub again: u64,
+    /// Bytes of their payloads.
+    pub payload_bytes: u64,
+}
+
+impl Sent {
+    /// What was sent since the last look.
+    pub fn take(&mut self) -> Self {
+        std::mem::take(self)
+    }
 }
 
 /// What surrounds one call of a session.

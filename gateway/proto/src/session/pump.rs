@@ -178,6 +178,14 @@ impl Session {
         let before = ctx.out.len();
         let written = encode::message(ctx.out, self.version, message, &copy);
         ctx.room_bytes = ctx.room_bytes.saturating_sub(ctx.out.len() - before);
+        if written {
+            let sent = &mut ctx.commons.sent;
+            match copy.dup {
+                true => sent.again += 1,
+                false => sent.first[copy.qos as usize] += 1,
+            }
+            sent.payload_bytes += message.payload.len() as u64;
+        }
         written
     }
 }
