@@ -66,7 +66,8 @@ def _fields(packet, level):
         case "SUBSCRIBE" | "UNSUBSCRIBE":
             return f"id={_u16(packet, at)} {_filters(packet, at + 2, level)}"
         case "SUBACK" | "UNSUBACK":
-            return f"id={_u16(packet, at)} codes={packet[_past_properties(packet, at + 2, level):].hex(' ')}"
+            codes = packet[_past_properties(packet, at + 2, level) :]
+            return f"id={_u16(packet, at)} codes={codes.hex(' ')}"
         case "DISCONNECT" | "AUTH":
             return f"code={packet[at] if len(packet) > at else 0:#04x}"
     return ""

@@ -15,17 +15,16 @@ WAIT_SECS = 10
 # Only ever waited for what must not come: too short a time hides a fault, it never makes one.
 GRACE_SECS = 0.3
 
-# QoS 2 has four packets; the connection breaks before, in the middle of and behind each.
-UP_CUTS = [
-    f"{way} {packet} 1 {part}"
-    for way, packet in (("up", "PUBLISH"), ("down", "PUBREC"), ("up", "PUBREL"), ("down", "PUBCOMP"))
-    for part in ("none", "half", "all")
-]  # fmt: skip
-DOWN_CUTS = [
-    f"{way} {packet} 1 {part}"
-    for way, packet in (("down", "PUBLISH"), ("up", "PUBREC"), ("down", "PUBREL"), ("up", "PUBCOMP"))
-    for part in ("none", "half", "all")
-]  # fmt: skip
+
+
+def _cuts(publish, answer):
+    """QoS 2 has four packets; the connection breaks before, in the middle of and behind each."""
+    ways = ((publish, "PUBLISH"), (answer, "PUBREC"), (publish, "PUBREL"), (answer, "PUBCOMP"))
+    parts = ("none", "half", "all")
+    return [f"{way} {packet} 1 {part}" for way, packet in ways for part in parts]
+
+
+UP_CUTS, DOWN_CUTS = _cuts("up", "down"), _cuts("down", "up")
 
 _scenarios = []
 
