@@ -23,11 +23,13 @@ const PUBLISH: u8 = 0x30;
 const PUBACK: u8 = 0x40;
 const PUBREC: u8 = 0x50;
 
-/// An acknowledgement to come: which packet, which id, how many answers it waits for.
+/// An acknowledgement to come: which packet, which id, and how many answers it waits for.
 struct Owed {
     kind: u8,
     id: u16,
     parties: u8,
+    /// Of an earlier connection, and not said again on this one.
+    is_earlier: bool,
 }
 
 /// A session with the account of what it owes and is owed.
@@ -160,7 +162,8 @@ impl Bench {
         self.call(|session, ctx| session.on_gone(true, ctx));
         self.is_first_connection = false;
         self.in_flight.clear();
-        for owed in std::mem::take(&mut self.owed) {
+        for mut owed in std::mem::take(&mut self.owed) {
+            owed.is_earlier = true;
             match (owed.parties, owed.kind) {
                 (0, _) => {}
                 (_, PUBREC) => self.owed.push_back(owed),
@@ -231,8 +234,16 @@ impl Bench {
         let is = |owed: &Owed, id| owed.kind == PUBREC && owed.id == id;
         match packet {
             // A repetition gets an acknowledgement of its own, unless one is on its way.
-            Packet::Publish(repeat) if !self.owed.iter().any(|one| is(one, repeat.packet_id)) => {
-                self.owe(PUBREC, repeat.packet_id, 0);
+            Packet::Publish(repeat) => {
+                let id = repeat.packet_id;
+                match self.owed.iter().position(|one| is(one, id)) {
+                    None => self.owe(PUBREC, id, 0),
+                    Some(place) if self.owed[place].is_earlier => {
+                        let parties = self.owed.remove(place).map_or(0, |owed| owed.parties);
+                        self.owe(PUBREC, id, parties);
+                    }
+                    Some(_) => {}
+                }
             }
             Packet::PubRel(release) if self.session.owed_count() < owed_before => {
                 // It takes back the answer to a repetition that waited for its turn.
@@ -264,7 +275,12 @@ impl Bench {
     }
 
     fn owe(&mut self, kind: u8, id: u16, parties: u8) {
-        self.owed.push_back(Owed { kind, id, parties });
+        self.owed.push_back(Owed {
+            kind,
+            id,
+            parties,
+            is_earlier: false,
+        });
     }
 
     fn settle(&mut self, id: u16, what: u8) {
