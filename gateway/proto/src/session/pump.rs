@@ -153,7 +153,7 @@ impl Session {
         ctx: &mut Context<'_>,
     ) -> bool {
         let alias_max = self.profile(&ctx.commons.profiles).topic_alias_max;
-        if alias_max == 0 {
+        if alias_max == 0 || !self.version.has_properties() {
             return self.write_plain(message, copy, ctx);
         }
         let busy = self.busy.get_or_insert_with(|| ctx.commons.pool.lend());

@@ -184,8 +184,12 @@ impl Window {
     /// one; QoS 2 stays, since the repetition will not be offered again \[MQTT-4.4.0-1\].
     pub(super) fn on_gone(&mut self) {
         for owed in &self.owed {
-            if owed.qos == Qos::AtLeastOnce && owed.parties > 0 {
-                self.late.push((owed.packet_id, owed.parties));
+            if owed.qos == Qos::ExactlyOnce || owed.parties == 0 {
+                continue;
+            }
+            match self.late.iter_mut().find(|(id, _)| *id == owed.packet_id) {
+                Some((_, parties)) => *parties = parties.saturating_add(owed.parties),
+                None => self.late.push((owed.packet_id, owed.parties)),
             }
         }
         // An answered PUBREC that waited for its turn is written when the client repeats itself.

@@ -137,6 +137,11 @@ fn packet_ids_go_on_where_the_last_exchange_ended() {
 }
 
 #[test]
+fn a_box_of_unfinished_things_stays_small() {
+    assert!(size_of::<crate::session::busy::Busy>() <= 400);
+}
+
+#[test]
 fn no_more_is_unacknowledged_than_the_client_allows() {
     let mut bench = Bench::with(Version::V5, allowing(2));
     assert_eq!(bench.deliver("1", QOS_1), Delivered::Sent);
@@ -228,6 +233,15 @@ fn an_alias_never_makes_a_packet_too_long() {
     );
     assert_eq!(said("topic", "a long"), Some((String::new(), 1)));
     assert_eq!(said("abc", "a"), Some(("abc".into(), 0)), "shorter in full");
+}
+
+#[test]
+fn mqtt_3_is_never_told_an_alias() {
+    let mut bench = Bench::with(Version::V311, aliasing(2));
+    for _ in 0..2 {
+        bench.deliver_message(&on("topic", "a", QOS_0), QOS_0);
+        assert_eq!(bench.copies()[0].topic, "topic");
+    }
 }
 
 #[test]
