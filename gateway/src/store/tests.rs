@@ -7,5 +7,6 @@ mod damage;
 mod disk;
 mod kill;
 mod model;
+mod power;
 mod room;
 mod round_trip;
