@@ -36,6 +36,7 @@ want_test() {
   has python3 && python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
   want nodejs node
   want npm npm
+  want golang-go go
   want util-linux flock
 }
 

@@ -58,12 +58,14 @@ stock() { # stock kafka|embedded
     "$kafka_node" start && "$kafka_node" create mqtt 12 || return 1
     where=(--kafka 127.0.0.1:$KAFKA_PORT)
   fi
-  STOCK_NODE=$stock_node "$stock_python/bin/python" gateway/tests/stock/run.py \
+  STOCK_NODE=$stock_node "$stock_python/bin/python" gateway/tests/stock/to_kafka.py \
     --gateway "$gateway" "${where[@]}" --jars "$("$kafka_node" jars)" --logs target/test-logs
   code=$?
   [ "$1" = kafka ] && "$kafka_node" clean
   return $code
 }
+
+stock_clients() { gateway/tests/stock/run.py --gateway "$gateway" --logs target/test-logs; }
 
 # A test that was ended from outside leaves its Kafka behind: end those that lie in our own folder.
 end_stray_kafkas() {
@@ -75,7 +77,7 @@ end_stray_kafkas() {
 trap 'end_steps; end_stray_kafkas' EXIT
 trap 'exit 130' INT TERM
 
-for what in kafka python node deny; do begin "fetch-$what" tools/fetch.sh $what; done
+for what in kafka python node golang java rumqttc deny; do begin "fetch-$what" tools/fetch.sh $what; done
 step fmt            cargo fmt --all --check
 step build          cargo build "${release[@]}" --workspace
 step build-tests    cargo test "${release[@]}" --no-run --workspace --exclude tributary-proto \
@@ -84,10 +86,11 @@ step clippy         cargo clippy "${release[@]}" --workspace --all-targets -- -D
 step rustdoc        rustdoc
 step tests-debug    tests_debug
 step tests-release  tests_release
-finish fetch-kafka fetch-python fetch-node
+finish fetch-kafka fetch-python fetch-node fetch-golang fetch-java fetch-rumqttc
 begin hazards       tests_hazards
 step stock-kafka    stock kafka
 step stock-embedded stock embedded
+step stock-clients  stock_clients
 finish hazards
 step demo-small     env DEMO_CLIENTS=1000 DEMO_RATE=2000 DEMO_SECS=5 tools/demo.sh
 finish fetch-deny

@@ -1,7 +1,17 @@
 //! Names the bounds that can be hit while running, for their counter.
 
 /// Names, in the order of the constants below.
-pub const NAMES: &[&str] = &["out_queue", "reassembly", "clients", "lane"];
+pub const NAMES: &[&str] = &[
+    "out_queue",
+    "reassembly",
+    "clients",
+    "lane",
+    "subscriptions",
+    "retained",
+    "wills",
+    "held",
+    "exchanges",
+];
 
 /// A client left too many answers unread: its socket is no longer read.
 pub const OUT_QUEUE: usize = 0;
@@ -11,3 +21,13 @@ pub const REASSEMBLY: usize = 1;
 pub const CLIENTS: usize = 2;
 /// A lane is full: the sockets concerned are no longer read.
 pub const LANE: usize = 3;
+/// A client or a shard has all the subscriptions it may have: the filter is refused with 0x97.
+pub const SUBSCRIPTIONS: usize = 4;
+/// A shard keeps all the retained messages it may keep: one more is refused with 0x97.
+pub const RETAINED: usize = 5;
+/// Too many wills wait to be published: one more is dropped.
+pub const WILLS: usize = 6;
+/// Too many messages wait for Kafka before their subscribers get them: their publisher waits.
+pub const HELD: usize = 7;
+/// Too many strangers prove who they are: one more is turned away with 0x89.
+pub const EXCHANGES: usize = 8;

@@ -25,6 +25,8 @@ pub mod kafka;
 
 pub mod store;
 
+pub mod sys;
+
 pub mod books;
 
 pub mod log;

@@ -56,6 +56,28 @@ pub const LINGER_TICKS_MAX: u32 = 2 * TICKS_PER_SEC;
 /// How much it may still send meanwhile; it is thrown away.
 pub const LINGER_BYTES_MAX: usize = 1 << 20;
 
+/// Notes that other shards may leave for one before their publishers have to wait.
+pub const NOTES_PER_SHARD_MAX: usize = 64 << 10;
+/// Bytes of the messages in them.
+pub const NOTE_BYTES_PER_SHARD_MAX: usize = 64 << 20;
+/// Notes a shard looks at before it looks at its rings again.
+pub const NOTES_PER_TURN: usize = 1024;
+
+/// Wills that wait for room in a lane or another shard.
+pub const WILLS_DUE_MAX: usize = 1 << 20;
+/// Messages of one shard whose subscribers wait until Kafka has them.
+pub const HELD_MESSAGES_MAX: usize = 64 << 10;
+/// Strangers of one shard that are proving who they are.
+pub const EXCHANGES_PER_SHARD_MAX: usize = 16 << 10;
+/// Names of groups that a shard remembers for the messages in its sessions.
+pub const GROUP_NAMES_MAX: usize = 64 << 10;
+/// Steps of a search for retained messages that are done at once.
+pub const RETAINED_STEPS: usize = 256;
+/// Messages that wait for a subscriber from which on its search for retained ones waits.
+pub const RETAINED_WAITING_MAX: usize = 64;
+/// Retained messages whose time is over that are forgotten in one tick.
+pub const RETAINED_EXPIRED_PER_TICK: usize = 1_000;
+
 /// Reads within one second that make a connection hot (multishot receive, 873 B in the kernel
 /// against 264 B for a one-shot poll).
 pub const HOT_READS: u8 = 4;

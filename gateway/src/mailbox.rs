@@ -1,19 +1,36 @@
-//! Where other threads leave notes for a shard: delivery reports, room in a lane, orders to drain.
+//! Where other threads leave notes for a shard: delivery reports, other shards' messages, room in a
+//! lane, what the store has committed, orders to drain.
 //!
-//! Delivery reports are bounded by what the lanes may have pending; everything else is a flag, so
-//! nothing here can grow without a bound. One wake-up serves however many notes came before it.
+//! Delivery reports are bounded by what the lanes may have pending, messages of other shards by a
+//! claim that the sender makes first; everything else is a flag or a number. One wake-up serves
+//! however many notes came before it.
+
+mod note;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam_queue::SegQueue;
 use tributary_ring::Wake;
 
+pub use note::{Note, Search, ToGroup};
+
 use crate::kafka::{Outcome, ReportSink};
+use crate::limits::{NOTE_BYTES_PER_SHARD_MAX, NOTES_PER_SHARD_MAX};
+use crate::store::StoreSink;
 
 /// One shard's letter box.
 pub struct Mailbox {
     reports: SegQueue<(u64, Outcome)>,
+    notes: SegQueue<Note>,
+    note_count: AtomicUsize,
+    note_bytes: AtomicUsize,
+    /// A shard found no room here and waits for it.
+    is_missed: AtomicBool,
+    /// The last batch of this shard that the store has on disk.
+    committed: AtomicU64,
+    /// The store can no longer write.
+    store_failed: AtomicBool,
     /// Something is in here that the shard was not yet told of.
     unseen: AtomicBool,
     room: AtomicBool,
@@ -27,6 +44,12 @@ impl Mailbox {
     pub fn new(wake: Wake) -> Self {
         Self {
             reports: SegQueue::new(),
+            notes: SegQueue::new(),
+            note_count: AtomicUsize::new(0),
+            note_bytes: AtomicUsize::new(0),
+            is_missed: AtomicBool::new(false),
+            committed: AtomicU64::new(0),
+            store_failed: AtomicBool::new(false),
             unseen: AtomicBool::new(false),
             room: AtomicBool::new(false),
             drain: AtomicBool::new(false),
@@ -56,6 +79,60 @@ impl Mailbox {
         self.reports.pop()
     }
 
+    /// Whether another shard may leave a message of this size here. What is left without asking
+    /// (answers, and what they bring) is bounded by what was asked for.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        let fits = || {
+            self.note_count.load(Ordering::SeqCst) < NOTES_PER_SHARD_MAX
+                && self.note_bytes.load(Ordering::SeqCst) + bytes <= NOTE_BYTES_PER_SHARD_MAX
+        };
+        if fits() {
+            return true;
+        }
+        self.is_missed.store(true, Ordering::SeqCst);
+        // Once more behind the flag: either the shard sees it when it next makes room, or it has
+        // made room already.
+        fits()
+    }
+
+    /// Leaves a note; the bell is rung by [`Self::ring_bell`].
+    pub fn leave(&self, note: Note) {
+        self.note_count.fetch_add(1, Ordering::Relaxed);
+        self.note_bytes.fetch_add(note.bytes(), Ordering::Relaxed);
+        self.notes.push(note);
+    }
+
+    /// Whether another shard has left something.
+    pub fn has_notes(&self) -> bool {
+        !self.notes.is_empty()
+    }
+
+    /// The next note of another shard.
+    pub fn next_note(&self) -> Option<Note> {
+        let note = self.notes.pop()?;
+        self.note_bytes.fetch_sub(note.bytes(), Ordering::Relaxed);
+        self.note_count.fetch_sub(1, Ordering::SeqCst);
+        Some(note)
+    }
+
+    /// Whether someone found no room here and there is plenty by now.
+    pub fn take_missed(&self) -> bool {
+        self.is_missed.load(Ordering::Relaxed)
+            && self.note_count.load(Ordering::Relaxed) <= NOTES_PER_SHARD_MAX / 2
+            && self.note_bytes.load(Ordering::Relaxed) <= NOTE_BYTES_PER_SHARD_MAX / 2
+            && self.is_missed.swap(false, Ordering::SeqCst)
+    }
+
+    /// The last batch of this shard that is on disk.
+    pub fn committed(&self) -> u64 {
+        self.committed.load(Ordering::Acquire)
+    }
+
+    /// Whether the store can no longer write.
+    pub fn is_store_failed(&self) -> bool {
+        self.store_failed.load(Ordering::Relaxed)
+    }
+
     /// Whether a lane got room again since the last look.
     pub fn take_room(&self) -> bool {
         self.room.load(Ordering::Relaxed) && self.room.swap(false, Ordering::SeqCst)
@@ -83,7 +160,8 @@ impl Mailbox {
         self.ring_bell();
     }
 
-    fn ring_bell(&self) {
+    /// Wakes the shard, unless it has been woken since it last looked.
+    pub fn ring_bell(&self) {
         // Load before swap: in a burst of reports only the first one pays for the exchange.
         if !self.unseen.load(Ordering::SeqCst) && !self.unseen.swap(true, Ordering::SeqCst) {
             self.wake.signal();
@@ -94,6 +172,13 @@ impl Mailbox {
 /// The letter boxes of all shards, as a lane sees them.
 #[derive(Clone)]
 pub struct Mailboxes(pub Arc<[Mailbox]>);
+
+impl Mailboxes {
+    /// Tells every shard that one of them has room for notes again.
+    pub fn announce_room(&self) {
+        ReportSink::room(self);
+    }
+}
 
 impl ReportSink for Mailboxes {
     fn report(&self, ticket: u64, outcome: Outcome) {
@@ -110,6 +195,25 @@ impl ReportSink for Mailboxes {
     fn room(&self) {
         for mailbox in self.0.iter() {
             mailbox.room.store(true, Ordering::SeqCst);
+            mailbox.ring_bell();
+        }
+    }
+}
+
+impl StoreSink for Mailboxes {
+    fn committed(&self, shard: usize, number: u64) {
+        self.0[shard].committed.store(number, Ordering::Release);
+        self.0[shard].ring_bell();
+    }
+
+    fn room(&self, shard: usize) {
+        self.0[shard].room.store(true, Ordering::SeqCst);
+        self.0[shard].ring_bell();
+    }
+
+    fn failed(&self) {
+        for mailbox in self.0.iter() {
+            mailbox.store_failed.store(true, Ordering::SeqCst);
             mailbox.ring_bell();
         }
     }

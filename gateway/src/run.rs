@@ -5,12 +5,12 @@
 //!  signal   -> not ready -> shards drain -> lanes flush -> control stops -> exit 0
 //! ```
 
+mod common;
 mod lanes;
 mod layout;
 mod signals;
 
 use std::fmt::Display;
-use std::hash::RandomState;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use tributary_proto::close::Close;
 use tributary_proto::malformed::Malformed;
-use tributary_proto::session::Terms;
+use tributary_proto::session::Loss;
 use tributary_ring::Wake;
 
 use crate::books::{Names, ShardBooks};
@@ -30,7 +30,9 @@ use crate::control::{self, ControlHandle, ControlState, Readiness};
 use crate::limits::TICKS_PER_SEC;
 use crate::mailbox::{Mailbox, Mailboxes};
 use crate::shard::{self, Meeting, ShardPlan, WorldPlan};
+use crate::store::Store;
 use crate::{bound, kafka, log};
+use common::Common;
 use lanes::Lanes;
 use layout::Layout;
 
@@ -82,6 +84,8 @@ pub fn check(args: &CheckArgs) -> Result<(), Refusal> {
 struct Gateway {
     mailboxes: Mailboxes,
     lanes: Lanes,
+    /// Ended after the shards, so that what they wrote down last is on disk.
+    store: Option<Store>,
     readiness: Arc<Readiness>,
     control: ControlHandle,
     control_address: SocketAddr,
@@ -96,6 +100,7 @@ impl Gateway {
         let (listeners, mqtt_addresses) = listen(settings, &layout)?;
         let mailboxes = mailboxes(layout.shards)?;
         let lanes = Lanes::start(settings, layout.shards, &mailboxes)?;
+        let mut common = Common::prepare(settings, layout.shards, &mailboxes)?;
         let books = books(layout.shards);
         let happenings = channel();
         // Caught from here on, so that a signal during start-up still ends in an orderly way.
@@ -107,6 +112,7 @@ impl Gateway {
             &mailboxes,
             &lanes,
             &books,
+            &mut common,
             &happenings.0,
         )?;
         let readiness = Arc::new(Readiness::new());
@@ -131,6 +137,7 @@ impl Gateway {
         Ok(Self {
             mailboxes,
             lanes,
+            store: common.into_store(),
             readiness,
             control,
             control_address,
@@ -158,7 +165,7 @@ impl Gateway {
     }
 
     /// Waits for the end, and brings it about in order.
-    fn serve(self, drain_max: Duration) -> Result<(), Refusal> {
+    fn serve(mut self, drain_max: Duration) -> Result<(), Refusal> {
         match self.happenings.1.recv() {
             Ok(Happening::ShardsEnded(result)) => result?,
             Ok(Happening::AskedToEnd) | Err(_) => self.drain(drain_max)?,
@@ -167,7 +174,7 @@ impl Gateway {
         Ok(())
     }
 
-    fn drain(&self, drain_max: Duration) -> Result<(), Refusal> {
+    fn drain(&mut self, drain_max: Duration) -> Result<(), Refusal> {
         let deadline = Instant::now() + drain_max;
         tracing::info!(seconds_max = drain_max.as_secs(), "draining");
         self.readiness.on_draining();
@@ -186,6 +193,11 @@ impl Gateway {
         let left = self
             .lanes
             .drain(deadline.max(Instant::now() + Duration::from_secs(1)));
+        if let Some(store) = self.store.take()
+            && !store.end()
+        {
+            tracing::error!("the session store could not write all that it was given");
+        }
         if left > 0 {
             tracing::warn!(
                 records = left,
@@ -250,6 +262,7 @@ fn books(shards: usize) -> Arc<[ShardBooks]> {
         refusal: kafka::Refusal::NAMES,
         malformed: Malformed::NAMES,
         bound: bound::NAMES,
+        loss: &Loss::NAMES,
     };
     (0..shards).map(|_| ShardBooks::new(&names)).collect()
 }
@@ -261,11 +274,11 @@ fn start_shards(
     mailboxes: &Mailboxes,
     lanes: &Lanes,
     books: &Arc<[ShardBooks]>,
+    common: &mut Common,
     happenings: &Sender<Happening>,
 ) -> Result<(), Refusal> {
     let meeting = Arc::new(Meeting::new(layout.shards));
     let connected = Arc::new(AtomicUsize::new(0));
-    let hasher = RandomState::new();
     let mut listeners = listeners.into_iter();
     let mut threads = Vec::new();
     for index in 0..layout.shards {
@@ -274,12 +287,22 @@ fn start_shards(
             shard_count: layout.shards,
             connections_max: layout.connections_max,
             connected: Arc::clone(&connected),
-            terms: terms(settings),
+            terms: common.terms.clone(),
             connect_ticks_max: u32::from(settings.mqtt.connect_timeout_secs) * TICKS_PER_SEC,
             routes: lanes.routes(),
             lanes: lanes.handles(),
             books: Arc::clone(books),
-            hasher: hasher.clone(),
+            hasher: common.hasher.clone(),
+            topic_hasher: common.topic_hasher.clone(),
+            interest: Arc::clone(&common.interest),
+            mailboxes: mailboxes.clone(),
+            subscription_bounds: common.subscription_bounds,
+            retained_bounds: common.retained_bounds,
+            store: common.end_of(index),
+            base_sec: common.base_sec,
+            users: Arc::clone(&common.users),
+            will_delay_secs_max: settings.mqtt.will_delay_secs_max,
+            server_reference: common.server_reference.clone(),
         };
         let plan = ShardPlan {
             world,
@@ -310,23 +333,6 @@ fn start_shards(
     }
     let thread = std::thread::Builder::new().name("join".into()).spawn(join);
     thread.map(drop).map_err(|error| sentence("thread", &error))
-}
-
-fn terms(settings: &Settings) -> Terms {
-    let mqtt = &settings.mqtt;
-    Terms {
-        receive_max: mqtt.receive_max,
-        packet_bytes_max: mqtt.packet_bytes_max,
-        topic_alias_max: mqtt.topic_alias_max,
-        // The setting's highest value cuts nothing; the session says that by 0.
-        keep_alive_secs_max: if mqtt.keep_alive_secs_max == u16::MAX {
-            0
-        } else {
-            mqtt.keep_alive_secs_max
-        },
-        client_id_bytes_max: mqtt.client_id_bytes_max,
-        ..Terms::default()
-    }
 }
 
 fn sentence(what: &str, error: &dyn Display) -> Refusal {

@@ -31,6 +31,8 @@ pub struct Counts {
     pub received: u64,
     pub pings_sent: u64,
     pub pings_answered: u64,
+    /// Clients with a clean start that were told of a session, or of another connection.
+    pub wrong_takeovers: u64,
     pub bytes_sent: u64,
     pub bytes_received: u64,
     pub reads: u64,
@@ -57,6 +59,7 @@ impl Counts {
         self.received += other.received;
         self.pings_sent += other.pings_sent;
         self.pings_answered += other.pings_answered;
+        self.wrong_takeovers += other.wrong_takeovers;
         self.bytes_sent += other.bytes_sent;
         self.bytes_received += other.bytes_received;
         self.reads += other.reads;
@@ -69,6 +72,9 @@ impl Counts {
 #[derive(Clone)]
 pub struct Second {
     pub connected: u64,
+    pub refused: u64,
+    pub ended: u64,
+    pub pings: u64,
     pub sent: u64,
     pub acknowledged: u64,
     pub latency_us: Histogram<u32>,
@@ -78,11 +84,21 @@ impl Second {
     fn new() -> Self {
         Self {
             connected: 0,
+            refused: 0,
+            ended: 0,
+            pings: 0,
             sent: 0,
             acknowledged: 0,
             latency_us: histogram(2),
         }
     }
+}
+
+/// What a thread brings home.
+pub struct Outcome {
+    pub books: Books,
+    /// CPU of this thread while it published, or over its life where it did not.
+    pub cpu_ns: u64,
 }
 
 pub struct Books {
@@ -92,6 +108,10 @@ pub struct Books {
     pub connect_ns: Histogram<u64>,
     /// From the intended time of a publish to its last acknowledgement.
     pub publish_ns: Histogram<u64>,
+    /// The same for each return of all clients after a storm.
+    pub returns_ns: Vec<Histogram<u64>>,
+    /// From a PINGREQ to its answer.
+    pub ping_ns: Histogram<u64>,
     /// How long after its intended time the client itself came to send.
     pub late_ns: Histogram<u64>,
     pub seconds: Vec<Second>,
@@ -107,6 +127,8 @@ impl Books {
             closes: BTreeMap::new(),
             connect_ns: histogram(3),
             publish_ns: histogram(3),
+            returns_ns: Vec::new(),
+            ping_ns: histogram(3),
             late_ns: histogram(3),
             seconds: Vec::new(),
             pen,
@@ -116,9 +138,26 @@ impl Books {
 
     pub fn connected(&mut self, now_ns: u64, intended_ns: u64) {
         self.counts.connects_made += 1;
-        record(&mut self.connect_ns, now_ns.saturating_sub(intended_ns));
+        let latency_ns = now_ns.saturating_sub(intended_ns);
+        record(
+            self.returns_ns.last_mut().unwrap_or(&mut self.connect_ns),
+            latency_ns,
+        );
         if let Some(second) = self.second(now_ns) {
             second.connected += 1;
+        }
+    }
+
+    /// From here on connects are those of the next return.
+    pub fn begin_return(&mut self) {
+        self.returns_ns.push(histogram(3));
+    }
+
+    pub fn pinged(&mut self, now_ns: u64, latency_ns: u64) {
+        self.counts.pings_answered += 1;
+        record(&mut self.ping_ns, latency_ns);
+        if let Some(second) = self.second(now_ns) {
+            second.pings += 1;
         }
     }
 
@@ -126,13 +165,24 @@ impl Books {
         record(&mut self.late_ns, late_ns);
     }
 
-    pub fn closed(&mut self, close: Close) {
-        if close.is_refusal() {
+    pub fn closed(&mut self, close: Close, now_ns: u64) {
+        let is_refusal = close.is_refusal();
+        if is_refusal {
             self.counts.connects_refused += 1;
         } else {
             self.counts.connections_ended += 1;
         }
+        if let Some(second) = self.second(now_ns) {
+            second.refused += u64::from(is_refusal);
+            second.ended += u64::from(!is_refusal);
+        }
         *self.closes.entry(close).or_default() += 1;
+    }
+
+    /// Connections that ended because we wanted it.
+    pub fn ended_by_us(&self) -> u64 {
+        let ours = self.closes.iter().filter(|(close, _)| close.is_ours());
+        ours.map(|(_, count)| *count).sum()
     }
 
     pub fn sent(&mut self, now_ns: u64, messages: u64) {
@@ -179,11 +229,21 @@ impl Books {
         let _ = self.connect_ns.add(&other.connect_ns);
         let _ = self.publish_ns.add(&other.publish_ns);
         let _ = self.late_ns.add(&other.late_ns);
+        let _ = self.ping_ns.add(&other.ping_ns);
+        while self.returns_ns.len() < other.returns_ns.len() {
+            self.begin_return();
+        }
+        for (mine, theirs) in self.returns_ns.iter_mut().zip(&other.returns_ns) {
+            let _ = mine.add(theirs);
+        }
         if self.seconds.len() < other.seconds.len() {
             self.seconds.resize_with(other.seconds.len(), Second::new);
         }
         for (mine, theirs) in self.seconds.iter_mut().zip(&other.seconds) {
             mine.connected += theirs.connected;
+            mine.refused += theirs.refused;
+            mine.ended += theirs.ended;
+            mine.pings += theirs.pings;
             mine.sent += theirs.sent;
             mine.acknowledged += theirs.acknowledged;
             let _ = mine.latency_us.add(&theirs.latency_us);

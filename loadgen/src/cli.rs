@@ -3,7 +3,7 @@
 use crate::clock::secs_to_ns;
 use crate::codec::Version;
 use crate::failure::Failure;
-use crate::plan::Plan;
+use crate::plan::{Farewell, FleetPlan, Plan};
 use crate::rule::KeyRule;
 use crate::stamp::{RunId, STAMP_BYTES};
 use clap::{Args, Parser, Subcommand};
@@ -26,7 +26,10 @@ const CONNECT_EXAMPLES: &str = "\
       --server-pid $(pidof tributary)
   # 15,000 with a subscription each, 1,000 connects per second, 2 % of them coming and going:
   tributary-loadgen connect --target 127.0.0.1:1883 --connections 15000 --rate 1000 \\
-      --subscribe-own --churn 2 --hold 60";
+      --subscribe-own --churn 2 --hold 60
+  # A million in one process, with two storms: the curve of who is back stands in the JSON:
+  tributary-loadgen connect --target 127.0.0.1:1883 --connections 1000000 --version 5 \\
+      --drop reset --storms 2 --json c1m.json";
 
 const PUBLISH_EXAMPLES: &str = "\
   # 1,000 devices, 10,000 messages per second in all, PUBACK latency from the intended time:
@@ -120,8 +123,7 @@ impl ClientArgs {
             opening_max: OPENING_MAX,
             connack_wait_ns: secs_to_ns(self.connack_wait),
             source_addresses: self.source_addresses,
-            subscribe_own: false,
-            churn_per_sec: 0.0,
+            fleet: FleetPlan::default(),
             reconnect: false,
             publish: None,
         })
@@ -147,6 +149,9 @@ pub struct ConnectArgs {
         value_parser!(u32).range(1..)
     )]
     pub at_once: u32,
+    /// A client that is refused or loses its connection comes back.
+    #[arg(long)]
+    pub reconnect: bool,
     /// How long to stay once all are connected or refused.
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = amount)]
     pub hold: f64,
@@ -156,12 +161,38 @@ pub struct ConnectArgs {
     /// Percentage of the clients that disconnect and come back each second.
     #[arg(long, value_name = "PCT", default_value_t = 0.0, value_parser = amount)]
     pub churn: f64,
+    /// How clients end their connections: DISCONNECT and FIN, or RST alone.
+    #[arg(
+        long = "drop",
+        value_enum,
+        value_name = "fin|reset",
+        default_value = "fin"
+    )]
+    pub farewell: Farewell,
+    /// After the hold, so many times: all clients drop at once and come back at once.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub storms: u32,
+    /// How long to rest after each drop and after each return.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = amount)]
+    pub rest: f64,
+    /// How long a return may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300.0, value_parser = amount)]
+    pub storm_wait: f64,
+    /// The first so many clients publish during the hold, QoS 1 to `dev/{client}/telemetry`.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub publishers: u32,
+    /// Messages per second over all publishers.
+    #[arg(long, value_name = "R", default_value_t = 100.0, value_parser = amount)]
+    pub publish_rate: f64,
     /// Objective: at most this many connects refused.
     #[arg(long, value_name = "N")]
     pub max_refused: Option<u64>,
     /// Objective: at most this many connections ended by the server.
     #[arg(long, value_name = "N")]
     pub max_ended: Option<u64>,
+    /// Objective: at most this many clients not connected when the last storm is over.
+    #[arg(long, value_name = "N")]
+    pub max_missing: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -261,7 +292,13 @@ pub struct FloorArgs {
     /// Where to listen; port 0 takes a free one, which is printed.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0", value_parser = resolve)]
     pub listen: SocketAddr,
-    /// Threads, each with an epoll and a listener of its own.
+    /// Connections to be ready for; more than the descriptor limit allows are held over rings.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub connections: u64,
+    /// Serves over io_uring in any case.
+    #[arg(long)]
+    pub rings: bool,
+    /// Threads, each with an epoll or rings and a listener of its own.
     #[arg(
         long, value_name = "N", default_value_t = 1, value_parser = clap::
         value_parser!(u32).range(1..=64)

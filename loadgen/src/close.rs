@@ -31,6 +31,10 @@ pub enum Close {
     NoPingresp,
     /// Closed by us, to come back: `--churn`.
     Churned,
+    /// Closed by us together with all others: `--storms`.
+    Dropped,
+    /// Told that another connection took the session over, although there is none.
+    WronglyTakenOver,
 }
 
 impl Close {
@@ -43,6 +47,11 @@ impl Close {
             Self::Broken(_) | Self::Ended | Self::Disconnect(_) => Self::EndedBeforeConnack,
             other => other,
         }
+    }
+
+    /// Whether it was our own doing.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::Churned | Self::Dropped)
     }
 
     /// Whether the client was turned away before it was connected.
@@ -80,6 +89,8 @@ impl fmt::Display for Close {
             Self::UnknownPacketId => write!(f, "answer for an unknown packet id"),
             Self::NoPingresp => write!(f, "no PINGRESP in time"),
             Self::Churned => write!(f, "churned"),
+            Self::Dropped => write!(f, "dropped in a storm"),
+            Self::WronglyTakenOver => write!(f, "taken over by nobody"),
         }
     }
 }

@@ -80,9 +80,6 @@ impl Device {
                 if let Some(publisher) = &mut self.publisher {
                     publisher.on_connack(connack.receive_maximum);
                 }
-                if plan.subscribe_own {
-                    self.subscribe(plan, out);
-                }
             }
             (Answer::Disconnect { reason }, _) => return Err(Close::Disconnect(reason)),
             (
@@ -106,10 +103,6 @@ impl Device {
                 let publisher = self.publisher.as_mut().ok_or(Close::UnknownPacketId)?;
                 publisher.on_ack((packet_type, packet_id, reason), now_ns, books, out)?;
             }
-            (Answer::Suback { reason }, State::Connected) if reason < 0x80 => {
-                books.counts.subscriptions_granted += 1;
-            }
-            (Answer::Suback { .. }, State::Connected) => books.counts.subscriptions_refused += 1,
             (Answer::Publish { qos, packet_id }, State::Connected) => {
                 books.counts.received += 1;
                 match qos {
@@ -128,11 +121,6 @@ impl Device {
             (_, _) => return Err(Close::OutOfTurn),
         }
         Ok(())
-    }
-
-    fn subscribe(&self, plan: &Plan, out: &mut Vec<u8>) {
-        let filter = format!("dev/{}/cmd", plan.run.client_id(self.number));
-        encode::subscribe(out, plan.version, 1, filter.as_bytes());
     }
 
     /// Forgets the connection; the publisher keeps what it owes.

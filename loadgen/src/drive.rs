@@ -1,9 +1,10 @@
 //! Runs the threads of a plan from the first connect to the last, and looks on.
 
-use crate::books::Books;
+use crate::books::{Books, Outcome};
 use crate::clock::{Clock, ns_to_secs, process_cpu_ns};
-use crate::engine::{Engine, Outcome};
+use crate::engine::Engine;
 use crate::failure::Failure;
+use crate::fleet::Fleet;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::progress::Progress;
@@ -11,15 +12,20 @@ use crate::report::process::{ServerUse, Usage};
 use crate::report::{ClientUse, Report};
 use crate::sockets;
 use crate::stage::{Now, Stage};
-use rustix::io::Errno;
+use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// How often the watcher looks at the threads.
 const LOOK: Duration = Duration::from_millis(5);
+/// How often, and how many times, the curve of connected clients is sampled.
+const SAMPLE_NS: u64 = 100_000_000;
+const SAMPLES_MAX: usize = 36_000;
 /// A thread that is busier than this, or messages that leave later than that, make the client the
 /// bottleneck.
 const BUSY_SHARE_MAX: f64 = 0.9;
@@ -27,65 +33,103 @@ const LATE_MS_MAX: f64 = 5.0;
 
 pub struct Drive {
     pub clock: Clock,
+    began_ns: u64,
     pub stage: Arc<Stage>,
     plan: Arc<Plan>,
-    threads: Vec<JoinHandle<Result<Outcome, Errno>>>,
+    threads: Vec<JoinHandle<io::Result<Outcome>>>,
     progress: Progress,
     interrupted: Arc<AtomicBool>,
+    curve: Vec<Sample>,
+    sampled_ns: u64,
 }
+
+/// How many clients were connected at a time: seconds since the start.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Sample(pub f64, pub u64);
 
 /// What all threads together brought home.
 pub struct Ran {
     pub books: Books,
     pub threads_cpu_ns: Vec<u64>,
+    pub curve: Vec<Sample>,
 }
 
 /// A look at both processes at one moment.
 pub struct Look {
-    at_ns: u64,
-    server: Option<(u32, Usage)>,
+    pub at_ns: u64,
+    pub server: Option<(u32, Usage)>,
     own_cpu_ns: u64,
 }
 
 impl Drive {
+    /// Starts devices that publish, one epoll per thread.
     pub fn launch(plan: Plan, ledger: Option<&Ledger>) -> Result<Self, Failure> {
-        let refuse = |error: &dyn std::fmt::Display| {
-            Failure::start(
-                "cannot start the clients",
-                error,
-                "check the limits of this process",
-            )
-        };
         sockets::admit_clients(plan.clients)?;
+        let mut drive = Self::prepare(plan)?;
+        for index in 0..drive.plan.threads {
+            let (plan, stage) = (Arc::clone(&drive.plan), Arc::clone(&drive.stage));
+            let pen = ledger.map(Ledger::pen);
+            let engine = Engine::new(plan, stage, index, drive.clock, pen)
+                .map_err(|errno| cannot_start(&errno))?;
+            drive.spawn(index, move || engine.run().map_err(io::Error::from))?;
+        }
+        Ok(drive)
+    }
+
+    /// Starts a fleet of clients that are simply there, many rings per thread.
+    pub fn launch_fleet(plan: Plan) -> Result<Self, Failure> {
+        let mut drive = Self::prepare(plan)?;
+        let (tell, told) = mpsc::channel();
+        for index in 0..drive.plan.threads {
+            let (plan, stage) = (Arc::clone(&drive.plan), Arc::clone(&drive.stage));
+            let (clock, tell) = (drive.clock, tell.clone());
+            // A ring belongs to the thread that opened it.
+            drive.spawn(index, move || {
+                let fleet = Fleet::open_rings(plan, stage, index, clock);
+                let refusal = fleet.as_ref().err().map(ToString::to_string);
+                // Whoever listens has left only when another thread was refused.
+                let _ = tell.send(refusal);
+                fleet?.run()
+            })?;
+        }
+        for _ in 0..drive.plan.threads {
+            if let Ok(Some(refusal)) = told.recv() {
+                drive.stage.release();
+                return Err(cannot_start(&refusal));
+            }
+        }
+        Ok(drive)
+    }
+
+    fn prepare(plan: Plan) -> Result<Self, Failure> {
         let interrupted = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             signal_hook::flag::register(signal, Arc::clone(&interrupted))
-                .map_err(|error| refuse(&error))?;
+                .map_err(|error| cannot_start(&error))?;
         }
-        let stage = Arc::new(Stage::new(plan.threads));
-        let plan = Arc::new(plan);
         let clock = Clock::start();
-        let mut threads = Vec::new();
-        for index in 0..plan.threads {
-            let (plan, stage) = (Arc::clone(&plan), Arc::clone(&stage));
-            let pen = ledger.map(Ledger::pen);
-            let engine =
-                Engine::new(plan, stage, index, clock, pen).map_err(|errno| refuse(&errno))?;
-            let builder = thread::Builder::new().name(format!("clients-{index}"));
-            let thread = builder
-                .spawn(move || engine.run())
-                .map_err(|error| refuse(&error))?;
-            threads.push(thread);
-        }
-        let progress = Progress::start();
         Ok(Self {
             clock,
-            stage,
-            plan,
-            threads,
-            progress,
+            began_ns: clock.now_ns(),
+            stage: Arc::new(Stage::new(plan.threads)),
+            plan: Arc::new(plan),
+            threads: Vec::new(),
+            progress: Progress::start(),
             interrupted,
+            curve: Vec::new(),
+            sampled_ns: 0,
         })
+    }
+
+    fn spawn(
+        &mut self,
+        index: u32,
+        run: impl FnOnce() -> io::Result<Outcome> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let builder = thread::Builder::new().name(format!("clients-{index}"));
+        let thread = builder.spawn(run).map_err(|error| cannot_start(&error))?;
+        self.threads.push(thread);
+        Ok(())
     }
 
     /// Looks on until `is_over`, an interrupt, or the death of a thread. Says whether it is over.
@@ -100,8 +144,22 @@ impl Drive {
                 return false;
             }
             self.progress.tell(now, self.plan.clients);
+            self.sample(now);
             thread::sleep(LOOK);
         }
+    }
+
+    fn sample(&mut self, now: Now) {
+        let now_ns = self.clock.now_ns();
+        if now_ns >= self.sampled_ns + SAMPLE_NS && self.curve.len() < SAMPLES_MAX {
+            self.sampled_ns = now_ns;
+            self.curve.push(Sample(self.secs(), now.connected));
+        }
+    }
+
+    /// Seconds since the clients began.
+    pub fn secs(&self) -> f64 {
+        ns_to_secs(self.clock.now_ns() - self.began_ns)
     }
 
     /// Looks at this process, and at the server's where its number is known.
@@ -124,16 +182,15 @@ impl Drive {
         let mut books = Books::new(None, 0);
         let mut threads_cpu_ns = Vec::new();
         for thread in self.threads {
-            let outcome = thread
-                .join()
-                .unwrap_or(Err(Errno::CANCELED))
-                .map_err(|errno| {
-                    Failure::start(
-                        "a client thread ended",
-                        errno,
-                        "run it again, and report it",
-                    )
-                })?;
+            let panicked = || io::Error::other("it panicked");
+            let outcome = thread.join().unwrap_or_else(|_| Err(panicked()));
+            let outcome = outcome.map_err(|error| {
+                Failure::start(
+                    "a client thread ended",
+                    error,
+                    "run it again, and report it",
+                )
+            })?;
             books.merge(&outcome.books);
             threads_cpu_ns.push(outcome.cpu_ns);
             if let Some(pen) = outcome.books.pen {
@@ -146,11 +203,20 @@ impl Drive {
         Ok(Ran {
             books,
             threads_cpu_ns,
+            curve: self.curve,
         })
     }
 }
 
-fn unseen(pid: u32, error: &std::io::Error) -> Failure {
+fn cannot_start(error: &dyn std::fmt::Display) -> Failure {
+    Failure::start(
+        "cannot start the clients",
+        error,
+        "check the limits of this process",
+    )
+}
+
+fn unseen(pid: u32, error: &io::Error) -> Failure {
     let what = format!("cannot look at the server process {pid}");
     Failure::start(
         what,
@@ -159,7 +225,7 @@ fn unseen(pid: u32, error: &std::io::Error) -> Failure {
     )
 }
 
-pub(crate) fn unwritten(error: &std::io::Error) -> Failure {
+pub(crate) fn unwritten(error: &io::Error) -> Failure {
     Failure::start(
         "cannot write the ledger",
         error,

@@ -1,24 +1,23 @@
 //! One thread of clients: a loop over one epoll that opens, reads, writes and paces.
 //!
 //! There is no timer per client and no buffer per connection: what is due is found by counting
-//! along (pace, pings, churn), and all sockets share one buffer for reading and one for writing.
+//! along (pace, pings), and all sockets share one buffer for reading and one for writing.
 
-pub mod opening;
 mod traffic;
 
-use crate::books::Books;
+use crate::books::{Books, Outcome};
 use crate::clock::{Clock, NANOS_PER_SEC, secs_to_ns, thread_cpu_ns};
 use crate::close::Close;
 use crate::codec::encode;
 use crate::device::{Device, State};
 use crate::ledger::{Kind, Pen};
+use crate::opening::{Opener, Round};
 use crate::pace::{Pacer, Timetable};
 use crate::plan::Plan;
 use crate::publisher::Publisher;
 use crate::sources::Sources;
 use crate::stage::Stage;
 use crate::stamp;
-use opening::{Opener, Round};
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll;
@@ -60,7 +59,6 @@ pub struct Engine {
     sources: Sources,
     opener: Opener,
     pings: Option<Round>,
-    churn: Option<Round>,
     pacer: Option<Pacer>,
     phase: Phase,
     eager: Vec<u32>,
@@ -71,13 +69,6 @@ pub struct Engine {
     out: Vec<u8>,
     cared_ns: u64,
     cpu_ns: u64,
-}
-
-/// What a thread brings home.
-pub struct Outcome {
-    pub books: Books,
-    /// CPU of this thread while it published, or over its life where it did not.
-    pub cpu_ns: u64,
 }
 
 impl Engine {
@@ -95,7 +86,6 @@ impl Engine {
         // A round takes half of the keep-alive and skips who has spoken since the last one: so no
         // client is silent for longer than the keep-alive, and an idle one pings once in it.
         let ping_secs = f64::from(plan.keepalive_secs) / 2.0;
-        let churn_secs = 1.0 / plan.churn_per_sec;
         Ok(Self {
             thread,
             clock,
@@ -107,7 +97,6 @@ impl Engine {
             sources: Sources::new(plan.target, clients, plan.source_addresses, thread),
             opener: Opener::new(now_ns, connect_rate, clients, opening_max, wait_ns),
             pings: Round::new(now_ns, ping_secs, clients),
-            churn: Round::new(now_ns, churn_secs, clients),
             pacer: None,
             phase: Phase::AwaitStart,
             eager: Vec::new(),
@@ -170,7 +159,6 @@ impl Engine {
         }
     }
 
-    /// Pings and churn.
     fn visit_due(&mut self) {
         while let Some(slot) = self
             .pings
@@ -178,16 +166,6 @@ impl Engine {
             .and_then(|round| round.poll_slot(self.now_ns))
         {
             self.ping(slot);
-        }
-        while let Some(slot) = self
-            .churn
-            .as_mut()
-            .and_then(|round| round.poll_slot(self.now_ns))
-        {
-            if self.devices[slot as usize].state == State::Connected {
-                self.say_goodbye(slot);
-                self.close(slot, Close::Churned);
-            }
         }
     }
 
@@ -323,7 +301,6 @@ impl Engine {
                 .started_ns()
                 .filter(|_| self.phase == Phase::AwaitStart),
             self.pings.as_ref().map(Round::next_ns),
-            self.churn.as_ref().map(Round::next_ns),
             Some(self.cared_ns + CARE_NS),
         ];
         let next_ns = due_ns.into_iter().flatten().min().unwrap_or(0);

@@ -1,16 +1,23 @@
 //! A bare epoll server that answers what publishers send and does nothing with it: what it costs
-//! is what any server on this kernel has to pay.
+//! is what any server on this kernel has to pay. For more connections than a process may have
+//! descriptors there is the same over rings.
+
+mod reply;
+mod ringed;
 
 use crate::cli::FloorArgs;
-use crate::codec::decode::{u16_at, variable_length};
-use crate::codec::{Malformed, each_frame, encode, packet};
+use crate::codec::{Malformed, each_frame};
 use crate::failure::Failure;
 use crate::sockets;
+use reply::reply;
+use ringed::Ringed;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, SocketFlags};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::sync::mpsc;
 use std::{io, thread};
 
 const READ_BYTES: usize = 64 << 10;
@@ -19,31 +26,74 @@ const LISTENER: u64 = u64::MAX;
 
 /// Serves until the process is ended.
 pub fn run(args: &FloorArgs) -> Result<(), Failure> {
-    sockets::connections_allowed();
-    let refuse = |error: io::Error| {
-        Failure::start(
-            format!("cannot listen on {}", args.listen),
-            error,
-            "choose another address or end who has it (`ss -ltnp`)",
-        )
+    let allowed = sockets::connections_allowed();
+    let with_rings = args.rings || args.connections > allowed;
+    let threads = match with_rings {
+        true => start_ringed(args)?,
+        false => start_epolls(args)?,
     };
+    for thread in threads {
+        let ended = thread
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("it panicked")));
+        ended.map_err(|error| Failure::start("the floor ended", error, "start it again"))?;
+    }
+    Ok(())
+}
+
+type Threads = Vec<thread::JoinHandle<io::Result<()>>>;
+
+fn start_epolls(args: &FloorArgs) -> Result<Threads, Failure> {
+    let refuse = |error: io::Error| cannot_listen(args, &error);
     let (first, address) = sockets::listen(args.listen).map_err(refuse)?;
     let mut floors = vec![Floor::new(first).map_err(refuse)?];
     for _ in 1..args.threads {
         let (listener, _) = sockets::listen(address).map_err(refuse)?;
         floors.push(Floor::new(listener).map_err(refuse)?);
     }
+    announce(&address);
+    let start = |mut floor: Floor| thread::spawn(move || floor.serve().map_err(io::Error::from));
+    Ok(floors.into_iter().map(start).collect())
+}
+
+fn start_ringed(args: &FloorArgs) -> Result<Threads, Failure> {
+    let each = args.connections.div_ceil(u64::from(args.threads));
+    let (tell, told) = mpsc::channel();
+    let (mut address, mut threads) = (args.listen, Vec::new());
+    for _ in 0..args.threads {
+        let tell = tell.clone();
+        // A ring belongs to the thread that opened it.
+        threads.push(thread::spawn(move || {
+            let opened = Ringed::open(address, each);
+            let (floor, said) = match opened {
+                Ok((floor, bound)) => (Some(floor), Ok(bound)),
+                Err(error) => (None, Err(error)),
+            };
+            // The one who started us listens until all have told.
+            let _ = tell.send(said);
+            floor.map_or(Ok(()), |mut floor| floor.serve())
+        }));
+        // With port 0 the first one picks it and the others follow.
+        address = told
+            .recv()
+            .unwrap_or_else(|_| Err(io::Error::other("a thread ended")))
+            .map_err(|error| cannot_listen(args, &error))?;
+    }
+    announce(&address);
+    Ok(threads)
+}
+
+fn announce(address: &SocketAddr) {
     println!("listening floor {address}");
     println!("ready");
-    let threads: Vec<_> = floors
-        .into_iter()
-        .map(|mut floor| thread::spawn(move || floor.serve()))
-        .collect();
-    for thread in threads {
-        let ended = thread.join().unwrap_or(Err(Errno::CANCELED));
-        ended.map_err(|errno| Failure::start("the floor ended", errno, "start it again"))?;
-    }
-    Ok(())
+}
+
+fn cannot_listen(args: &FloorArgs, error: &io::Error) -> Failure {
+    Failure::start(
+        format!("cannot listen on {}", args.listen),
+        error,
+        "choose another address or end who has it (`ss -ltnp`)",
+    )
 }
 
 /// One thread's epoll, listener and peers.
@@ -179,48 +229,4 @@ fn send(epoll: &OwnedFd, slot: usize, peer: &mut Peer, bytes: &[u8]) -> Result<(
         epoll::modify(epoll, &peer.socket, data, EventFlags::OUT).map_err(|_| Gone)?;
     }
     Ok(())
-}
-
-/// Appends what a server has to answer to one frame.
-fn reply(version: &mut u8, first_byte: u8, body: &[u8], out: &mut Vec<u8>) -> Result<(), Gone> {
-    match first_byte >> 4 {
-        packet::PUBLISH => {
-            let topic_bytes = usize::from(u16_at(body, 0).ok_or(Gone)?);
-            let answer = match (first_byte >> 1) & 3 {
-                0 => return Ok(()),
-                1 => packet::PUBACK,
-                _ => packet::PUBREC,
-            };
-            encode::acknowledge(out, answer, u16_at(body, 2 + topic_bytes).ok_or(Gone)?);
-        }
-        packet::PUBREL => {
-            encode::acknowledge(out, packet::PUBCOMP, u16_at(body, 0).ok_or(Gone)?);
-        }
-        packet::PINGREQ => out.extend_from_slice(&[packet::PINGRESP << 4, 0]),
-        packet::CONNECT => {
-            let name_bytes = usize::from(u16_at(body, 0).ok_or(Gone)?);
-            *version = *body.get(2 + name_bytes).ok_or(Gone)?;
-            let connack: &[u8] = if *version == 5 {
-                &[0x20, 3, 0, 0, 0]
-            } else {
-                &[0x20, 2, 0, 0]
-            };
-            out.extend_from_slice(connack);
-        }
-        packet::SUBSCRIBE => subscribed(*version, body, out).ok_or(Gone)?,
-        _ => return Err(Gone),
-    }
-    Ok(())
-}
-
-/// Grants QoS 1 to the one filter that the load generator's clients ask for.
-fn subscribed(version: u8, body: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let [high, low] = u16_at(body, 0)?.to_be_bytes();
-    if version == 5 {
-        variable_length(body.get(2..)?)?;
-        out.extend_from_slice(&[packet::SUBACK << 4, 4, high, low, 0, 1]);
-    } else {
-        out.extend_from_slice(&[packet::SUBACK << 4, 3, high, low, 1]);
-    }
-    Some(())
 }

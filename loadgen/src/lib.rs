@@ -14,6 +14,10 @@ pub mod progress;
 pub mod report;
 
 pub mod engine;
+pub mod fleet;
+
+pub mod opening;
+pub mod rings;
 
 pub mod device;
 pub mod publisher;

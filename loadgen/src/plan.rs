@@ -2,6 +2,7 @@
 
 use crate::codec::Version;
 use crate::stamp::RunId;
+use clap::ValueEnum;
 use std::net::SocketAddr;
 
 #[derive(Clone, Debug)]
@@ -18,12 +19,32 @@ pub struct Plan {
     pub opening_max: u32,
     pub connack_wait_ns: u64,
     pub source_addresses: Option<u32>,
+    /// Whether a client that lost its connection, or was refused, tries again.
+    pub reconnect: bool,
+    /// What only clients do that are simply there.
+    pub fleet: FleetPlan,
+    pub publish: Option<PublishPlan>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FleetPlan {
+    /// Each client subscribes to `dev/{client id}/cmd`.
     pub subscribe_own: bool,
     /// Share of the clients that leave and come back each second.
     pub churn_per_sec: f64,
-    /// Whether a client that lost its connection, or was refused, tries again.
-    pub reconnect: bool,
-    pub publish: Option<PublishPlan>,
+    pub farewell: Farewell,
+    /// Clients that publish, as [`Plan::publish`] says.
+    pub publishers: u32,
+}
+
+/// How a client ends a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Farewell {
+    /// DISCONNECT, then FIN.
+    #[default]
+    Fin,
+    /// RST and not a word, as a host that lost its power or its address.
+    Reset,
 }
 
 #[derive(Clone, Debug)]
@@ -43,6 +64,15 @@ pub struct PublishPlan {
 }
 
 impl Plan {
+    /// The publishing clients of one thread: its first ones.
+    pub fn publishers_of(&self, thread: u32) -> u32 {
+        let (each, over) = (
+            self.fleet.publishers / self.threads,
+            self.fleet.publishers % self.threads,
+        );
+        each + u32::from(thread < over)
+    }
+
     /// The devices of one thread: first number and how many.
     pub fn share(&self, thread: u32) -> (u32, u32) {
         let (each, over) = (self.clients / self.threads, self.clients % self.threads);
@@ -70,8 +100,7 @@ mod tests {
             opening_max: 1,
             connack_wait_ns: 0,
             source_addresses: None,
-            subscribe_own: false,
-            churn_per_sec: 0.0,
+            fleet: FleetPlan::default(),
             reconnect: false,
             publish: None,
         };

@@ -92,10 +92,24 @@ impl Percentiles {
 pub struct SecondLine {
     pub second: usize,
     pub connected: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub refused: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub ended: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub pings: u64,
     pub sent: u64,
     pub acknowledged: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<Percentiles>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands out a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl SecondLine {
@@ -103,6 +117,9 @@ impl SecondLine {
         let line = |(second, of): (usize, &Second)| Self {
             second,
             connected: of.connected,
+            refused: of.refused,
+            ended: of.ended,
+            pings: of.pings,
             sent: of.sent,
             acknowledged: of.acknowledged,
             latency_ms: Percentiles::of(&of.latency_us, 1e-3),

@@ -49,6 +49,11 @@ impl Sources {
         }
     }
 
+    /// The next address and port to come from; `None` where the kernel is to choose.
+    pub fn next_pair(&mut self) -> Option<SocketAddr> {
+        (!self.addresses.is_empty()).then(|| self.step().into())
+    }
+
     /// A socket that is connected or on its way to be.
     pub fn open(&mut self) -> Result<OwnedFd, Close> {
         for _ in 0..STEPS_MAX {

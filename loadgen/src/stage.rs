@@ -9,6 +9,10 @@ pub struct Stage {
     start_ns: AtomicU64,
     done: AtomicU32,
     released: AtomicBool,
+    /// Storms: how many times all clients were told to go, and to come back.
+    drops_ordered: AtomicU32,
+    returns_ordered: AtomicU32,
+    is_last_call: AtomicBool,
 }
 
 /// One thread's counters while it runs. Only that thread writes them.
@@ -21,6 +25,8 @@ pub struct Live {
     pub sent: AtomicU64,
     pub acknowledged: AtomicU64,
     pub failed: AtomicU64,
+    /// Drops that have been carried out to the last socket.
+    pub drops_done: AtomicU64,
 }
 
 /// The counters of all threads together.
@@ -40,6 +46,9 @@ impl Stage {
             start_ns: AtomicU64::new(0),
             done: AtomicU32::new(0),
             released: AtomicBool::new(false),
+            drops_ordered: AtomicU32::new(0),
+            returns_ordered: AtomicU32::new(0),
+            is_last_call: AtomicBool::new(false),
         }
     }
 
@@ -66,6 +75,38 @@ impl Stage {
 
     pub fn is_released(&self) -> bool {
         self.released.load(Ordering::Acquire)
+    }
+
+    /// Tells all clients to end their connections, and returns the number of that order.
+    pub fn order_drop(&self) -> u32 {
+        self.drops_ordered.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    pub fn drops_ordered(&self) -> u32 {
+        self.drops_ordered.load(Ordering::Acquire)
+    }
+
+    /// Whether every thread has carried out that drop.
+    pub fn has_dropped(&self, order: u32) -> bool {
+        let done = |live: &Live| live.drops_done.load(Ordering::Acquire) >= u64::from(order);
+        self.threads.iter().all(done)
+    }
+
+    pub fn order_return(&self) {
+        self.returns_ordered.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub fn returns_ordered(&self) -> u32 {
+        self.returns_ordered.load(Ordering::Acquire)
+    }
+
+    /// No new messages from here on: what is in flight may still be answered.
+    pub fn call_last(&self) {
+        self.is_last_call.store(true, Ordering::Release);
+    }
+
+    pub fn is_last_call(&self) -> bool {
+        self.is_last_call.load(Ordering::Acquire)
     }
 
     pub fn now(&self) -> Now {

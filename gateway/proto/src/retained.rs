@@ -11,6 +11,7 @@
 //!                y/a        (match)           ...
 //! ```
 
+mod entry;
 mod order;
 mod search;
 
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use crate::message::Message;
 
+use entry::{Entry, weigh};
 use order::{ByTopic, Due, Probe, Topic};
 pub use search::Cursor;
 
@@ -40,10 +42,6 @@ pub enum Kept {
     /// A bound was hit: what the topic had before, if anything, is still there.
     Full,
 }
-
-/// What an entry costs beside its message: two counts in front of it, and its share of a node of
-/// the set, which is two thirds full when messages come in any order.
-pub const ENTRY_BYTES: usize = 32;
 
 /// The retained messages of one shard.
 #[derive(Debug)]
@@ -71,13 +69,14 @@ impl Retained {
         if !self.has_room(&message) {
             return Kept::Full;
         }
-        self.bytes += entry_bytes(&message);
+        self.bytes += weigh(&message);
         // Not `insert`, which would leave the old message in place.
-        let old = self.by_topic.replace(ByTopic(message.clone()));
+        let entry = Entry::new(message.clone());
+        let old = self.by_topic.replace(ByTopic(entry));
         let kept = match old {
             None => Kept::New,
-            Some(ByTopic(old)) => {
-                self.release(old);
+            Some(ByTopic(entry)) => {
+                self.release(entry);
                 Kept::Replaced
             }
         };
@@ -89,10 +88,10 @@ impl Retained {
 
     /// Forgets the message of a topic \[MQTT-3.3.1-6\]; false when there is none.
     pub fn clear(&mut self, topic: &str) -> bool {
-        match self.by_topic.take(&Probe(topic) as &dyn Topic) {
+        match self.by_topic.take(&Probe(topic.as_bytes()) as &dyn Topic) {
             None => false,
-            Some(ByTopic(message)) => {
-                self.release(message);
+            Some(ByTopic(entry)) => {
+                self.release(entry);
                 true
             }
         }
@@ -105,15 +104,15 @@ impl Retained {
             return None;
         }
         let Due(message) = self.due.pop_first()?;
-        self.by_topic.remove(&Probe(&message.topic) as &dyn Topic);
-        self.bytes -= entry_bytes(&message);
+        self.by_topic
+            .remove(&Probe(message.topic.as_bytes()) as &dyn Topic);
+        self.bytes -= weigh(&message);
         Some(message)
     }
 
     /// The message of a topic, expired or not.
-    pub fn find_exact(&self, topic: &str) -> Option<&Arc<Message>> {
-        let found = self.by_topic.get(&Probe(topic) as &dyn Topic);
-        found.map(|ByTopic(message)| message)
+    pub fn find_exact(&self, topic: &str) -> Option<Arc<Message>> {
+        self.entry(topic).map(Entry::message)
     }
 
     /// Appends the messages whose topics match a valid filter (without a `$share` part), in the
@@ -134,18 +133,15 @@ impl Retained {
         if filter.contains(['+', '#']) {
             return search::find(&self.by_topic, filter, from, budget_steps, now_sec, out);
         }
-        let found = self.find_exact(filter).filter(|_| from.is_beginning());
-        out.extend(
-            found
-                .filter(|message| !message.is_expired(now_sec))
-                .cloned(),
-        );
+        let found = self.entry(filter).filter(|_| from.is_beginning());
+        let fresh = found.filter(|entry| !entry.is_expired(now_sec));
+        out.extend(fresh.map(Entry::message));
         None
     }
 
     /// Every message, in the order of the topics.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Message>> {
-        self.by_topic.iter().map(|ByTopic(message)| message)
+    pub fn iter(&self) -> impl Iterator<Item = Arc<Message>> {
+        self.by_topic.iter().map(|ByTopic(entry)| entry.message())
     }
 
     pub fn count(&self) -> usize {
@@ -156,7 +152,7 @@ impl Retained {
         self.by_topic.is_empty()
     }
 
-    /// What is held against the bound: [`Message::bytes`] and [`ENTRY_BYTES`] of each.
+    /// What is held against the bound: the messages, and what the index costs for each.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -166,24 +162,27 @@ impl Retained {
         let fits = |count: usize, bytes: usize| {
             count <= self.bounds.count_max && bytes <= self.bounds.bytes_max
         };
-        let (count, bytes) = (self.count(), self.bytes + entry_bytes(message));
+        let (count, bytes) = (self.count(), self.bytes + weigh(message));
         fits(count + 1, bytes)
             || self
-                .find_exact(&message.topic)
-                .is_some_and(|old| fits(count, bytes - entry_bytes(old)))
+                .entry(&message.topic)
+                .is_some_and(|old| fits(count, bytes - old.bytes()))
     }
 
-    /// Gives up what a message took that is no longer in the order of topics.
-    fn release(&mut self, message: Arc<Message>) {
-        self.bytes -= entry_bytes(&message);
-        if message.expires_at_sec != Message::NEVER {
+    fn entry(&self, topic: &str) -> Option<&Entry> {
+        let found = self.by_topic.get(&Probe(topic.as_bytes()) as &dyn Topic);
+        found.map(|ByTopic(entry)| entry)
+    }
+
+    /// Gives up what an entry took that is no longer in the order of topics.
+    fn release(&mut self, entry: Entry) {
+        self.bytes -= entry.bytes();
+        if let Entry::Shared(message) = entry
+            && message.expires_at_sec != Message::NEVER
+        {
             self.due.remove(&Due(message));
         }
     }
-}
-
-fn entry_bytes(message: &Message) -> usize {
-    message.bytes() + ENTRY_BYTES
 }
 
 #[cfg(test)]

@@ -16,6 +16,14 @@ pub struct Conn {
     pub generation: u32,
 }
 
+impl Conn {
+    /// No connection: a slot that no table has.
+    pub const NOWHERE: Self = Self {
+        slot: u32::MAX,
+        generation: 0,
+    };
+}
+
 /// Who has the slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {

@@ -86,13 +86,18 @@ impl Balance {
     }
 
     /// Its outcome came home, whichever it was, when the client had gone.
-    pub fn on_settled_after_gone(&self) {
-        self.settle_one(GONE);
+    pub fn on_settled_after_gone(&self, count: usize) {
+        (0..count).for_each(|_| self.settle_one(GONE));
     }
 
     /// As the shard's own thread sees it, in the middle of a turn too.
     pub fn pending(&self) -> u64 {
         self.open[PENDING].load(Ordering::Relaxed)
+    }
+
+    /// All that was received, as it stood at the end of one turn.
+    pub fn received(&self) -> u64 {
+        self.snapshot()[RECEIVED..ACKNOWLEDGED].iter().sum()
     }
 
     /// Makes the turn's changes visible together. Call it at the end of every turn that changed

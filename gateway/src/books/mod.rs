@@ -30,6 +30,8 @@ pub struct Names {
     pub malformed: &'static [&'static str],
     /// Which bound of the budget was hit.
     pub bound: &'static [&'static str],
+    /// Why a copy of a message did not reach its subscriber.
+    pub loss: &'static [&'static str],
 }
 
 /// The three of them, by their numbers.
@@ -55,16 +57,6 @@ pub enum Undelivered {
     /// It was to be retained and there was no room: later subscribers will not get it.
     NotRetained,
 }
-
-/// The names of [`Undelivered`] outside, by its numbers.
-pub const UNDELIVERED: &[&str] = &[
-    "qos0_slow_consumer",
-    "queue_full",
-    "expired",
-    "too_large",
-    "no_store",
-    "not_retained",
-];
 
 /// What Prometheus has to know about a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,7 +176,7 @@ books! { names;
         "Those of them that are shared";
     deliveries: Tally<4> = Tally::new(QOS), Counter "tributary_deliveries" "qos",
         "Copies of messages sent to subscribers for the first time, by QoS";
-    deliveries_dropped: Tally<8> = Tally::new(UNDELIVERED), Counter "tributary_deliveries_dropped"
+    deliveries_dropped: Tally<8> = Tally::new(names.loss), Counter "tributary_deliveries_dropped"
         "reason", "Copies of messages that their subscriber will not get, by reason";
     retransmissions: Count = Count::new(), Counter "tributary_retransmissions" "",
         "PUBLISH and PUBREL packets sent again to a client that came back";

@@ -176,6 +176,27 @@ fn every_key_of_the_file_arrives() {
     assert_eq!(settings.routes[2].local, Local::Yes);
     assert_eq!(settings.routes[3].headers, []);
     assert_eq!(
+        settings.shards,
+        Shards {
+            count: Some(2),
+            max_connections: Some(1_000_000)
+        }
+    );
+    assert_eq!(settings.control.token, Some(Token("s3cret".into())));
+    assert!(!format!("{settings:?}").contains("s3cret"));
+    assert_eq!(
+        settings.log,
+        Log {
+            format: Format::Json,
+            level: "debug".parse().unwrap()
+        }
+    );
+}
+
+#[test]
+fn every_key_of_what_is_kept_for_clients_arrives() {
+    let settings = good(include_str!("../../tests/check/every_key.toml"), &[]);
+    assert_eq!(
         settings.mqtt,
         Mqtt {
             packet_bytes_max: 268_435_460,
@@ -208,22 +229,6 @@ fn every_key_of_the_file_arrives() {
         Drain {
             timeout_secs: 5,
             server_reference: Some("spare.example:1883".into()),
-        }
-    );
-    assert_eq!(
-        settings.shards,
-        Shards {
-            count: Some(2),
-            max_connections: Some(1_000_000)
-        }
-    );
-    assert_eq!(settings.control.token, Some(Token("s3cret".into())));
-    assert!(!format!("{settings:?}").contains("s3cret"));
-    assert_eq!(
-        settings.log,
-        Log {
-            format: Format::Json,
-            level: "debug".parse().unwrap()
         }
     );
 }
@@ -344,6 +349,42 @@ fn null_routes_need_no_kafka_at_all() {
     assert_eq!(
         (&*settings.routes[0].cluster, &*settings.routes[1].cluster),
         ("main", "")
+    );
+}
+
+#[test]
+fn routes_for_subscribers_alone_need_no_kafka_either() {
+    let local = "[[route]]\nfilter = \"#\"\nkafka = false\n";
+    let settings = good(local, &[]);
+    assert_eq!(settings.kafka, Kafka::Unneeded);
+    assert_eq!(settings.routes, [RouteRule::local_only("#")]);
+    assert!(!settings.routes[0].is_null());
+    let mixed = format!("[[route]]\nfilter = \"a\"\ntopic = \"t\"\nlocal = false\n{local}");
+    let settings = good(&mixed, &[]);
+    assert_eq!(settings.kafka, Kafka::Embedded);
+    assert_eq!(settings.routes[0].local, Local::No);
+}
+
+#[test]
+fn the_store_is_proven_by_a_write_and_leaves_nothing_behind() {
+    assert_eq!(Store::Memory.prove_writable(), Ok(()));
+    let file = TempFile::with("");
+    let path = file.0.with_extension("store");
+    let inside = path.join("a").join("b");
+    let store = Store::Local {
+        path: inside.clone(),
+    };
+    assert_eq!(store.prove_writable(), Ok(()));
+    assert_eq!(std::fs::read_dir(&inside).unwrap().count(), 0);
+    std::fs::remove_dir_all(&path).unwrap();
+    // A file is in the way of the directory.
+    let store = Store::Local {
+        path: file.0.join("a"),
+    };
+    let said = store.prove_writable().unwrap_err();
+    assert!(
+        said.starts_with("[store].path: ") && said.contains("; give this user"),
+        "{said}"
     );
 }
 

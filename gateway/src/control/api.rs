@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::metrics::Exporter;
 use super::{ControlState, Phase, access, process};
 use crate::books::{self, Entry, ShardBooks};
+use crate::route::{Local, RouteRule};
 
 /// A shard that has shown no life for this long is reported as stuck.
 pub(super) const SILENCE_MILLIS_MAX: u64 = 5_000;
@@ -146,7 +147,7 @@ async fn lanes(State(state): Shared) -> Response {
 }
 
 async fn routes(State(state): Shared) -> Response {
-    let rule = |rule: &crate::route::RouteRule| {
+    let rule = |rule: &RouteRule| {
         json!({
             "filter": rule.filter,
             "cluster": rule.cluster,
@@ -154,11 +155,20 @@ async fn routes(State(state): Shared) -> Response {
             "key": rule.key,
             "headers": rule.headers.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
             "kafka": rule.needs_kafka(),
-            "local": rule.local != crate::route::Local::No,
+            "local": local_as_json(rule.local),
             "null": rule.is_null(),
         })
     };
     Json(json!({ "routes": state.routes.iter().map(rule).collect::<Vec<_>>() })).into_response()
+}
+
+/// As the configuration has it.
+fn local_as_json(local: Local) -> Value {
+    match local {
+        Local::No => false.into(),
+        Local::Yes => true.into(),
+        Local::AfterKafka => "after-kafka".into(),
+    }
 }
 
 fn lanes_as_json(state: &ControlState) -> Vec<Value> {

@@ -5,26 +5,33 @@
 //! ```
 //!
 //! A byte that has come to 255 stays there, since it no longer knows its count. The bytes stand in
-//! words of eight, so that one load says it of eight shards.
+//! words of eight, so that one load says it of eight shards, and the words in blocks, which are
+//! only there once something in them was counted: a fleet of templates needs none.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::ShardSet;
+use crate::limits::SHARDS_MAX;
 
 /// Rows. At a million exact filters on two shards, one publish in five that nobody there wants is
-/// told to a shard in vain; a note and a look-up in a table. Pages that were never counted in are
-/// never touched.
+/// told to a shard in vain: a note, and a look-up in a table.
 const ROWS: usize = 1 << 21;
 /// What the table takes at most; with many shards there are fewer rows.
 const BYTES_MAX: usize = 32 << 20;
 const BYTES_PER_WORD: usize = size_of::<u64>();
+const BLOCK_WORDS: usize = 64;
+const BLOCK_BYTES: usize = BLOCK_WORDS * BYTES_PER_WORD;
 const STUCK: u64 = u8::MAX as u64;
 
+const _: () = assert!(SHARDS_MAX <= BLOCK_BYTES && BLOCK_BYTES.is_power_of_two());
 const _: () = assert!(ROWS.is_power_of_two() && BYTES_MAX.is_power_of_two());
+
+type Block = Box<[AtomicU64; BLOCK_WORDS]>;
 
 /// The table.
 pub(super) struct Cells {
-    words: Box<[AtomicU64]>,
+    blocks: Box<[OnceLock<Block>]>,
     rows: usize,
     /// Bytes of a row: the shards, rounded up to a power of two.
     row_bytes: usize,
@@ -42,10 +49,9 @@ impl Cells {
     }
 
     fn with_rows(rows: usize, row_bytes: usize) -> Cells {
-        // Zeroed by the kernel when first touched; turning it atomic in place touches nothing.
-        let zeros = vec![0_u64; (rows * row_bytes).div_ceil(BYTES_PER_WORD)];
+        let blocks = (rows * row_bytes).div_ceil(BLOCK_BYTES);
         Cells {
-            words: zeros.into_iter().map(AtomicU64::new).collect(),
+            blocks: (0..blocks).map(|_| OnceLock::new()).collect(),
             rows,
             row_bytes,
         }
@@ -63,7 +69,9 @@ impl Cells {
             (_, true) => Some(word + (1 << shift)),
             (_, false) => Some(word - (1 << shift)),
         };
-        let word = &self.words[byte / BYTES_PER_WORD];
+        let block = &self.blocks[byte / BLOCK_BYTES];
+        let block = block.get_or_init(|| Box::new([const { AtomicU64::new(0) }; BLOCK_WORDS]));
+        let word = &block[byte % BLOCK_BYTES / BYTES_PER_WORD];
         // An error is a byte that stays as it is.
         let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, change);
     }
@@ -75,8 +83,12 @@ impl Cells {
             return;
         }
         let first = self.row(hash);
+        // A row lies within one block: both are powers of two, and no row is longer than a block.
+        let Some(block) = self.blocks[first / BLOCK_BYTES].get() else {
+            return;
+        };
         for byte in (first..first + self.row_bytes).step_by(BYTES_PER_WORD) {
-            let word = self.words[byte / BYTES_PER_WORD].load(Ordering::Acquire);
+            let word = block[byte % BLOCK_BYTES / BYTES_PER_WORD].load(Ordering::Acquire);
             let mut rest = word >> (byte % BYTES_PER_WORD * 8);
             if self.row_bytes < BYTES_PER_WORD {
                 rest &= (1 << (self.row_bytes * 8)) - 1;
@@ -147,11 +159,17 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_bounded_and_a_shard_alone_has_none() {
-        assert_eq!(Cells::new(1).words.len(), 0);
+    fn the_table_is_bounded_and_what_is_not_counted_in_is_not_there() {
+        assert_eq!(Cells::new(1).blocks.len(), 0);
         for shards in [2, 16, 256] {
-            let bytes = size_of_val(&*Cells::new(shards).words);
+            let cells = Cells::new(shards);
+            let bytes = cells.blocks.len() * BLOCK_BYTES;
             assert!((1 << 20..=BYTES_MAX).contains(&bytes), "{bytes}");
+            assert!(found(&cells, 77).is_empty());
+            let there = |cells: &Cells| cells.blocks.iter().filter(|b| b.get().is_some()).count();
+            assert_eq!(there(&cells), 0);
+            cells.count(1, 77, true);
+            assert_eq!((there(&cells), found(&cells, 77)), (1, vec![1]));
         }
     }
 }

@@ -175,7 +175,7 @@ fn groups_wanted(shards: &[Shard], name: &str) -> Vec<(String, Vec<usize>)> {
 #[test]
 fn a_publish_is_told_to_every_shard_that_wants_it_and_to_hardly_any_other() {
     let (mut told, mut vain) = (0, 0);
-    for (seed, count) in (0..60).flat_map(|seed| [1, 2, 3, 9].map(|count| (seed, count))) {
+    for (seed, count) in (0..15).flat_map(|seed| [1, 2, 3, 9].map(|count| (seed, count))) {
         let mut chance = Chance(seed);
         let mut shards = Shard::all(count);
         for _ in 0..150 {
@@ -211,6 +211,7 @@ fn check_groups(shards: &mut [Shard], from: usize, name: &str, targets: &Targets
     let wanted_keys: Vec<_> = wanted.iter().map(|(key, _)| key.clone()).collect();
     assert_eq!(keys, wanted_keys, "{name}");
     for (group, (key, members)) in found.into_iter().zip(wanted) {
+        assert_eq!(shards[from].view.group(&key), Some(group));
         let mut tried = ShardSet::default();
         while let Some(picked) = shards[from].view.pick_shard(group, &tried) {
             assert!(members[picked] > 0, "{picked} has no member of {key}");

@@ -93,6 +93,15 @@ impl View {
         targets.shards.remove(self.shard);
     }
 
+    /// The group with this key, as far as this shard knows; for one that another shard passes on.
+    pub fn group(&self, key: &str) -> Option<GroupAt> {
+        let is_key = |number: &u32| self.groups.at(*number).is_some_and(|at| &*at.key == key);
+        let number = self
+            .groups_by_key
+            .find(self.interest.hasher.hash(key), is_key)?;
+        Some(GroupAt(*number))
+    }
+
     /// The key of a group: `$share/{name}/{filter}`.
     pub fn group_key(&self, group: GroupAt) -> Option<&Arc<str>> {
         self.groups.at(group.0).map(|group| &group.key)
@@ -154,10 +163,8 @@ impl View {
         let Some((_, filter)) = topic::shared(key) else {
             return;
         };
-        let hash = self.interest.hasher.hash(key);
-        let is_key = |number: &u32| self.groups.at(*number).is_some_and(|at| &*at.key == key);
-        let number = match self.groups_by_key.find(hash, is_key) {
-            Some(number) => *number,
+        let number = match self.group(key) {
+            Some(group) => group.0,
             None => self.add_group(key, filter),
         };
         let Some(group) = self.groups.at_mut(number) else {
@@ -168,6 +175,7 @@ impl View {
             return;
         }
         self.groups.remove(number);
+        let hash = self.interest.hasher.hash(key);
         if let Ok(entry) = self
             .groups_by_key
             .find_entry(hash, |other| *other == number)

@@ -8,14 +8,17 @@ use tributary_proto::frame::{self, Front};
 use tributary_proto::malformed::Malformed;
 use tributary_proto::packet::Connect;
 use tributary_proto::reason::Reason;
-use tributary_proto::session::{self, Admission, Session, Welcome};
+use tributary_proto::session::{self, Admission, Session, Welcome, Will};
+use tributary_proto::subscriptions::Held;
 use tributary_proto::version::Version;
 
-use super::client::{Client, Extra, Paused, Reading};
+use super::client::{Client, Extra, Listed, Paused, Reading};
 use super::clients::ClientRef;
+use super::prove::Proof;
 use super::wheel::Wheel;
-use super::world::{Order, Socket, World};
+use super::world::{Order, Socket, World, context};
 use crate::limits::CONNECT_BYTES_MAX;
+use crate::store::{Op, SessionNumber, StoredWill};
 
 /// First byte of every CONNECT: packet type 1, flags 0.
 const CONNECT_FIRST_BYTE: u8 = 0x10;
@@ -45,6 +48,9 @@ pub(super) enum Entrance {
 impl World {
     /// Looks at what a stranger has sent so far. `settled` when this shard is its home for sure.
     pub(super) fn on_stranger(&mut self, socket: Socket, bytes: &[u8], settled: bool) -> Entrance {
+        if self.exchanges.contains_key(&socket) {
+            return self.on_proof(socket, bytes);
+        }
         let body = match frame::front(bytes, CONNECT_BYTES_MAX) {
             Ok(_)
                 if bytes
@@ -75,7 +81,7 @@ impl World {
     }
 
     /// Keeps the first part of a CONNECT until the rest comes.
-    fn await_connect(&mut self, socket: Socket, bytes: &[u8]) -> Entrance {
+    pub(super) fn await_connect(&mut self, socket: Socket, bytes: &[u8]) -> Entrance {
         self.reassembly_bytes += bytes.len();
         self.half_connects.insert(socket, bytes.to_vec());
         if self.is_reassembly_full() {
@@ -83,6 +89,12 @@ impl World {
             return self.reject(socket, Close::ReassemblyFull);
         }
         Entrance::Wait
+    }
+
+    /// The connection is gone before it was a client's.
+    pub(super) fn forget_stranger(&mut self, socket: Socket) {
+        self.take_half_connect(socket);
+        self.exchanges.remove(&socket);
     }
 
     /// The first part of a CONNECT, if one was kept.
@@ -114,6 +126,26 @@ impl World {
         if self.draining {
             return self.refuse(socket, connect.version, Reason::ServerUnavailable);
         }
+        if admission.has_method {
+            return self.begin_proof(
+                socket,
+                connect,
+                &bytes[..connect_bytes],
+                &bytes[connect_bytes..],
+            );
+        }
+        self.enter(socket, connect, &admission, None, connect_bytes)
+    }
+
+    /// A client that may come in does so, in place of whoever has its id.
+    pub(super) fn enter(
+        &mut self,
+        socket: Socket,
+        connect: &Connect<'_>,
+        admission: &Admission,
+        proof: Option<Proof>,
+        connect_bytes: usize,
+    ) -> Entrance {
         if let Some(index) = self.clients.by_id(connect.client_id) {
             self.end(index, Close::TakenOver);
         }
@@ -121,11 +153,27 @@ impl World {
             self.book().bounds_hit.add(crate::bound::CLIENTS, 1);
             return self.refuse(socket, connect.version, Reason::ServerBusy);
         }
-        match self.let_in(socket, connect, &admission) {
-            Ok(at) => Entrance::In {
-                index: at.index,
-                connect_bytes,
-            },
+        // The end of its connection may have been the end of its session.
+        let kept = self.clients.by_id(connect.client_id);
+        let entered = match kept {
+            Some(index) if !admission.clean_start => {
+                self.come_back(index, socket, connect, admission, proof)
+            }
+            kept => {
+                if let Some(index) = kept {
+                    super::close::forget(self, index); // [MQTT-3.1.2-4]
+                }
+                self.let_in(socket, connect, admission, proof)
+            }
+        };
+        match entered {
+            Ok(at) => {
+                self.after_entry(at, connect, admission.version);
+                Entrance::In {
+                    index: at.index,
+                    connect_bytes,
+                }
+            }
             Err(reason) => self.refuse(socket, connect.version, reason),
         }
     }
@@ -135,18 +183,11 @@ impl World {
         socket: Socket,
         connect: &Connect<'_>,
         admission: &Admission,
+        proof: Option<Proof>,
     ) -> Result<ClientRef, Reason> {
         let assigned = connect.client_id.is_empty().then(|| self.assign_id());
         let id = assigned.as_deref().unwrap_or(connect.client_id);
-        let mut welcome = std::mem::take(&mut self.scratch);
-        let said = Welcome {
-            client_id: id,
-            is_assigned: assigned.is_some(),
-            ..Welcome::default()
-        };
-        let written = session::welcome(admission, &self.terms, &said, &mut welcome);
-        self.scratch = welcome;
-        written?;
+        self.welcome(admission, id, assigned.is_some(), false, connect, &proof)?;
         let session = match Session::new(admission, &mut self.commons.profiles) {
             Ok(session) => session,
             Err(reason) => {
@@ -154,16 +195,12 @@ impl World {
                 return Err(reason);
             }
         };
-        let user = connect.user_name.map(|user| {
-            Box::new(Extra {
-                user: Some(user.into()),
-            })
-        });
+        let extra = self.extra_of(id, connect, admission, proof, None);
         let admitted = self.clients.insert(Client {
             session,
             id: id.into(),
             io: None,
-            extra: user,
+            extra,
             conn: socket.conn,
             heard_tick: self.now_tick,
             wheel_next: Wheel::OFF,
@@ -173,30 +210,144 @@ impl World {
             paused: Paused::default(),
             heat: 0,
             heat_sec: 0,
+            listed: Listed::default(),
             generation: 0,
-            dirty: false,
-            listed_hot: false,
-            listed_stalled: false,
+            held: Held::default(),
         });
-        let Some(at) = admitted else {
+        admitted.ok_or_else(|| {
             // No one is there to have the welcome.
             self.scratch.clear();
-            return Err(Reason::ServerBusy);
+            self.book().bounds_hit.add(crate::bound::CLIENTS, 1);
+            Reason::ServerBusy
+        })
+    }
+
+    /// The client of a kept session is back.
+    fn come_back(
+        &mut self,
+        index: u32,
+        socket: Socket,
+        connect: &Connect<'_>,
+        admission: &Admission,
+        proof: Option<Proof>,
+    ) -> Result<ClientRef, Reason> {
+        let id = connect.client_id;
+        self.welcome(admission, id, false, true, connect, &proof)?;
+        self.wheel.take(&mut self.clients, index);
+        // Back before its delay was over: nobody hears of it [MQTT-3.1.2-8].
+        self.forget_will(index);
+        let number = self.clients.look(index).and_then(Client::number);
+        let extra = self.extra_of(id, connect, admission, proof, number);
+        let now_tick = self.now_tick;
+        let Some(client) = self.clients.at(index) else {
+            return Err(Reason::UnspecifiedError);
         };
-        if let Some(tick) = self
-            .clients
-            .find(at)
-            .and_then(|client| client.silence_ends())
-        {
+        client.extra = extra;
+        client.conn = socket.conn;
+        client.ring = socket.ring;
+        client.heard_tick = now_tick;
+        client.reading = Reading::Nothing;
+        client.paused = Paused::default();
+        client.heat = 0;
+        let resumed = client
+            .session
+            .resume(admission, &mut context!(self, client));
+        let generation = client.generation;
+        if let Err(reason) = resumed {
+            self.scratch.clear();
+            super::close::forget(self, index);
+            return Err(reason);
+        }
+        self.note_changes(index);
+        Ok(ClientRef { index, generation })
+    }
+
+    /// What every client that came in leads to.
+    fn after_entry(&mut self, at: ClientRef, connect: &Connect<'_>, version: Version) {
+        let due_tick = self.clients.find(at).and_then(|client| client.due_tick());
+        if let Some(tick) = due_tick {
             self.wheel.put(&mut self.clients, at.index, tick);
         }
         self.owe(at.index);
+        self.write_record(at.index, None);
+        let shared = self.clients.find(at).and_then(|client| {
+            let (number, extra) = (client.number()?, client.extra.as_ref()?);
+            Some((number, extra.will.as_deref()?.clone()))
+        });
+        if let Some((session, will)) = shared {
+            let will = StoredWill {
+                message: will.message,
+                delay_secs: will.delay_secs,
+                due_sec: None,
+            };
+            let will = Box::new(will);
+            self.keeper.write(Op::WillPut { session, will });
+        }
         self.connected.fetch_add(1, Ordering::Relaxed);
+        self.online_count += 1;
         let book = self.book();
-        book.connects.add(version_index(admission.version), 1);
+        book.connects.add(version_index(version), 1);
         book.connections.add(1);
-        tracing::debug!(client = id, shard = self.index, "connected");
-        Ok(at)
+        tracing::debug!(client = connect.client_id, shard = self.index, "connected");
+    }
+
+    /// Writes the CONNACK of success to `scratch`.
+    fn welcome(
+        &mut self,
+        admission: &Admission,
+        client_id: &str,
+        is_assigned: bool,
+        session_present: bool,
+        connect: &Connect<'_>,
+        proof: &Option<Proof>,
+    ) -> Result<(), Reason> {
+        let method = connect.properties.authentication_method;
+        let authentication = proof
+            .as_ref()
+            .zip(method)
+            .map(|(proof, method)| (method, Some(&proof.server_final[..])));
+        let said = Welcome {
+            session_present,
+            client_id,
+            is_assigned,
+            authentication,
+        };
+        session::welcome(admission, &self.terms, &said, &mut self.scratch)
+    }
+
+    /// What few clients have; `number` is the name that the session has in the store already.
+    fn extra_of(
+        &mut self,
+        id: &str,
+        connect: &Connect<'_>,
+        admission: &Admission,
+        proof: Option<Proof>,
+        number: Option<SessionNumber>,
+    ) -> Option<Box<Extra>> {
+        let lasts = admission.profile.session_expiry_secs > 0;
+        let number = match number {
+            None if lasts => self.keeper.session_number(),
+            number => number,
+        };
+        let will = Will::of(connect, self.publisher(id)).map(|mut will| {
+            will.delay_secs = will.delay_secs.min(self.will_delay_secs_max);
+            Box::new(will)
+        });
+        let method = connect.properties.authentication_method.map(Box::from);
+        let user = match &proof {
+            Some(proof) => Some(Box::from(&*proof.user)),
+            None => connect.user_name.map(Box::from),
+        };
+        let is_plain = user.is_none() && will.is_none() && number.is_none() && method.is_none();
+        (!is_plain).then(|| {
+            Box::new(Extra {
+                user,
+                will,
+                will_tick: 0,
+                number,
+                method,
+            })
+        })
     }
 
     /// A client id that no one else has and whose home is here \[MQTT-3.1.3-6\].
@@ -215,7 +366,12 @@ impl World {
     /// Answers with a refusing CONNACK, then closes.
     pub(super) fn refuse(&mut self, socket: Socket, version: Version, reason: Reason) -> Entrance {
         let mut last_words = Vec::new();
-        session::turn_away(version, reason, None, &mut last_words);
+        let elsewhere = self.server_reference.as_deref().filter(|_| self.draining);
+        let reason = match (elsewhere, reason) {
+            (Some(_), Reason::ServerUnavailable) => Reason::UseAnotherServer,
+            _ => reason,
+        };
+        session::turn_away(version, reason, elsewhere, &mut last_words);
         let close = match reason {
             Reason::ServerBusy => Close::TableFull,
             _ => Close::ConnectRefused,
@@ -234,11 +390,16 @@ impl World {
         }
     }
 
-    fn reject(&mut self, socket: Socket, close: Close) -> Entrance {
+    pub(super) fn reject(&mut self, socket: Socket, close: Close) -> Entrance {
         self.turn_away(socket, close, Vec::new())
     }
 
-    fn turn_away(&mut self, socket: Socket, close: Close, last_words: Vec<u8>) -> Entrance {
+    pub(super) fn turn_away(
+        &mut self,
+        socket: Socket,
+        close: Close,
+        last_words: Vec<u8>,
+    ) -> Entrance {
         super::close::record(self, close, None);
         self.orders.push(Order::Close {
             socket,

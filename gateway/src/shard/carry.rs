@@ -3,7 +3,7 @@
 use std::mem;
 
 use super::Shard;
-use super::client::Paused;
+use super::client::{Listed, Paused};
 use super::owners::Owner;
 use super::world::{Leaving, Order, Socket, World};
 use crate::limits::{LINGER_BYTES_MAX, LINGER_TICKS_MAX};
@@ -11,6 +11,7 @@ use crate::limits::{LINGER_BYTES_MAX, LINGER_TICKS_MAX};
 impl Shard {
     /// Carries out what a turn has left to be done.
     pub(super) fn carry(&mut self) {
+        self.world.finish_turn();
         while let Some(index) = self.world.dirty.pop() {
             self.send_answers(index);
         }
@@ -33,15 +34,20 @@ impl Shard {
         let Some(client) = self.world.clients.at(index) else {
             return;
         };
-        client.dirty = false;
-        let Some(io) = client.io.as_mut().filter(|io| !io.out.is_empty()) else {
+        client.listed.leave(Listed::DIRTY);
+        let Some(io) = client.io.as_mut().filter(|io| io.unsent_bytes() > 0) else {
             return;
         };
-        let (conn, unsent) = (client.conn, io.out.len());
+        let (conn, unsent) = (client.conn, io.unsent_bytes());
         let ring = &mut self.planes[usize::from(client.ring)].ring;
         if ring.send_in_flight(conn) {
             let generation = self.world.clients.generation(index);
             return self.world.on_out_queue(index, generation, unsent);
+        }
+        if !io.ready.is_empty() {
+            io.ready.extend_from_slice(&io.out);
+            io.out.clear();
+            mem::swap(&mut io.ready, &mut io.out);
         }
         ring.send(conn, mem::replace(&mut io.out, self.world.spares.lend()));
         self.world.book().bytes_out.add(unsent as u64);
@@ -59,6 +65,12 @@ impl Shard {
             }
             Order::CancelReceive(Socket { ring, conn }) => {
                 self.plane(ring).ring.cancel_receive(conn);
+            }
+            Order::Say { socket, words } => {
+                let ring = &mut self.plane(socket.ring).ring;
+                if ring.is_live(socket.conn) && !ring.send_in_flight(socket.conn) {
+                    ring.send(socket.conn, words);
+                }
             }
             Order::Poll(Socket { ring, conn }) => self.plane(ring).ring.poll_readable(conn),
         }

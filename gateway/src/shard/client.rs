@@ -1,9 +1,16 @@
-//! What one connected client owns on its shard.
+//! What one client owns on its shard, connected or not.
 
-use tributary_proto::session::Session;
+use tributary_proto::session::{Profiles, Session, Will};
+use tributary_proto::subscriptions::Held;
 use tributary_ring::Conn;
 
-/// A connected client. Its size is the larger part of the budget in `limits::idle_client`.
+use crate::limits::TICKS_PER_SEC;
+use crate::store::SessionNumber;
+
+/// A client. Its size is the larger part of the budget in `limits::idle_client`.
+///
+/// A session that outlives its connection keeps its record and its place: answers that are still on
+/// their way find it there.
 pub(super) struct Client {
     /// The rules of its connection.
     pub session: Session,
@@ -13,9 +20,9 @@ pub(super) struct Client {
     pub io: Option<Box<Io>>,
     /// What few clients have.
     pub extra: Option<Box<Extra>>,
-    /// Its socket on `ring`.
+    /// Its socket on `ring`; means nothing while it is not connected.
     pub conn: Conn,
-    /// When it was last heard of.
+    /// When it was last heard of; when its session ends while it is not connected.
     pub heard_tick: u32,
     /// Neighbours on the wheel of time.
     pub wheel_next: u32,
@@ -30,15 +37,13 @@ pub(super) struct Client {
     /// Reads within `heat_sec`.
     pub heat: u8,
     /// The second (its low bits) in which `heat` was counted.
-    pub heat_sec: u16,
+    pub heat_sec: u8,
+    /// In which lists of the shard it stands.
+    pub listed: Listed,
     /// Which life of its place in the slab this is; `Clients::insert` says.
     pub generation: u16,
-    /// Waits for the end of the turn to have its answers sent.
-    pub dirty: bool,
-    /// Stands in `World::hot`, once.
-    pub listed_hot: bool,
-    /// Stands in `World::stalled`, once.
-    pub listed_stalled: bool,
+    /// What it is subscribed to.
+    pub held: Held,
 }
 
 const _: () = assert!(size_of::<Client>() <= crate::limits::idle_client::RECORD_BYTES);
@@ -50,8 +55,17 @@ pub(super) struct Io {
     pub partial: Vec<u8>,
     /// Answers that were not handed to the ring yet.
     pub out: Vec<u8>,
+    /// Answers that waited for the store and no longer do; they stand before `out`.
+    pub ready: Vec<u8>,
     /// When `out` grew over its bound; 0 while it has not.
     pub stalled_tick: u32,
+}
+
+impl Io {
+    /// Answers that were not handed to the ring yet, in bytes.
+    pub(super) fn unsent_bytes(&self) -> usize {
+        self.ready.len() + self.out.len()
+    }
 }
 
 /// What few clients have.
@@ -59,6 +73,40 @@ pub(super) struct Io {
 pub(super) struct Extra {
     /// The user name of its CONNECT.
     pub user: Option<Box<str>>,
+    /// What is published when it goes without a word.
+    pub will: Option<Box<Will>>,
+    /// When the will is due; while not connected.
+    pub will_tick: u32,
+    /// The name of its session in the store; only of a session that outlives its connection, and
+    /// only with a store on disk.
+    pub number: Option<SessionNumber>,
+    /// The method of authentication that its CONNECT named \[MQTT-4.12.0-5\].
+    pub method: Option<Box<str>>,
+}
+
+/// Lists of the shard that a client stands in, each at most once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Listed(u8);
+
+impl Listed {
+    /// `World::dirty`: it has answers to be sent at the end of the turn.
+    pub(super) const DIRTY: Self = Self(1);
+    /// `World::hot`.
+    pub(super) const HOT: Self = Self(2);
+    /// `World::stalled`.
+    pub(super) const STALLED: Self = Self(4);
+
+    /// It stands in this list from now on; says whether it did not.
+    pub(super) fn enter(&mut self, list: Self) -> bool {
+        let new = self.0 & list.0 == 0;
+        self.0 |= list.0;
+        new
+    }
+
+    /// It stands there no longer.
+    pub(super) fn leave(&mut self, list: Self) {
+        self.0 &= !list.0;
+    }
 }
 
 /// What is armed on a socket for reading.
@@ -124,7 +172,7 @@ impl Client {
 
     /// Counts a read; says whether the client talks so often that a multishot receive pays.
     pub(super) fn warm(&mut self, now_sec: u32) -> bool {
-        let sec = now_sec as u16;
+        let sec = now_sec as u8;
         match sec.wrapping_sub(self.heat_sec) {
             0 => self.heat = self.heat.saturating_add(1),
             1 => self.heat /= 2,
@@ -139,13 +187,45 @@ impl Client {
         self.heat >= crate::limits::HOT_READS
     }
 
-    /// The tick at which its silence has lasted too long; `None` without keep-alive. Whether it was
-    /// this gateway that did not listen is for the caller to ask.
-    pub(super) fn silence_ends(&self) -> Option<u32> {
+    /// When the wheel is to bring it up: at the end of its patience while it is connected, else at
+    /// the end of its session or the delay of its will. `None` for never.
+    ///
+    /// Whether it was this gateway that did not listen is for the caller to ask.
+    pub(super) fn due_tick(&self) -> Option<u32> {
+        if !self.session.is_connected() {
+            let will = self.extra.as_ref().filter(|extra| extra.will.is_some());
+            let will_tick = will.map_or(u32::MAX, |extra| extra.will_tick);
+            return Some(self.heard_tick.min(will_tick)).filter(|tick| *tick != u32::MAX);
+        }
         let secs = u32::from(self.session.keep_alive_secs());
-        let allowed = secs * crate::limits::TICKS_PER_SEC * 3 / 2;
+        let allowed = secs * TICKS_PER_SEC * 3 / 2;
         (secs > 0).then(|| self.heard_tick.saturating_add(allowed))
     }
+
+    /// When its session ends if its connection ends now.
+    pub(super) fn session_ends(&self, profiles: &Profiles, now_tick: u32) -> u32 {
+        match self.session.session_expiry_secs(profiles) {
+            u32::MAX => u32::MAX,
+            secs => after(now_tick, secs),
+        }
+    }
+
+    /// The name of its session in the store, if it is durable.
+    pub(super) fn number(&self) -> Option<SessionNumber> {
+        self.extra.as_ref().and_then(|extra| extra.number)
+    }
+
+    /// How much its connection may still take before it has to wait.
+    pub(super) fn room_bytes(&self) -> usize {
+        let unsent = self.io.as_ref().map_or(0, |io| io.unsent_bytes());
+        crate::limits::OUT_QUEUE_BYTES_MAX.saturating_sub(unsent)
+    }
+}
+
+/// So many seconds after a tick; never the tick that means never.
+pub(super) fn after(tick: u32, secs: u32) -> u32 {
+    let ticks = secs.saturating_mul(TICKS_PER_SEC);
+    tick.saturating_add(ticks).min(u32::MAX - 1)
 }
 
 #[cfg(test)]

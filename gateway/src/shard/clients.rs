@@ -70,7 +70,7 @@ impl Clients {
         self.hasher.hash_one(id)
     }
 
-    /// How many clients there are.
+    /// How many clients there are, connected or not.
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }
@@ -79,6 +79,15 @@ impl Clients {
     pub(super) fn at(&mut self, index: u32) -> Option<&mut Client> {
         let (chunk, place) = split(index);
         match self.chunks.get_mut(chunk)?.places.get_mut(place)? {
+            Place::Client(client) => Some(client),
+            Place::Free { .. } => None,
+        }
+    }
+
+    /// The client at `index`, to look at.
+    pub(super) fn look(&self, index: u32) -> Option<&Client> {
+        let (chunk, place) = split(index);
+        match self.chunks.get(chunk)?.places.get(place)? {
             Place::Client(client) => Some(client),
             Place::Free { .. } => None,
         }
@@ -187,7 +196,9 @@ impl Clients {
             }
             self.roomy_from += 1;
         }
-        if self.roomy_from * CHUNK_CLIENTS >= CLIENTS_PER_SHARD_MAX {
+        // The last chunk is never used: the ticket of a message that waits for Kafka before its
+        // subscribers get it names a place there.
+        if (self.roomy_from + 1) * CHUNK_CLIENTS >= CLIENTS_PER_SHARD_MAX {
             return None;
         }
         if self.roomy_from == self.chunks.len() {

@@ -1,26 +1,77 @@
 //! Ends connections: one name, one counter, one log line for every way, and the last words.
 
+use std::mem;
 use std::sync::atomic::Ordering;
 
 use tributary_proto::close::{Close, Loudness};
 use tributary_proto::encode;
 use tributary_proto::malformed::Malformed;
+use tributary_proto::reason::Reason;
 use tributary_proto::version::Version;
 
-use super::client::Client;
-use super::world::{Order, Socket, World, session_context};
+use super::client::{Client, after};
+use super::world::{Order, Socket, World, context};
+use crate::store::Op;
 
-/// Ends a client's connection and forgets the client.
+/// Ends a client's connection; its session stays as long as was agreed.
 pub(super) fn end(world: &mut World, index: u32, close: Close) {
-    world.wheel.take(&mut world.clients, index);
-    let Some(mut client) = world.clients.remove(index) else {
+    let client = world.clients.look(index);
+    if !client.is_some_and(|client| client.session.is_connected()) {
         return;
-    };
-    record(world, close, Some(&client));
+    }
+    world.wheel.take(&mut world.clients, index);
+    record(world, close, Some(index));
+    world.online_count -= 1;
     world.book().connections.sub(1);
     world.connected.fetch_sub(1, Ordering::Relaxed);
-    let ctx = &mut session_context!(world);
-    client.session.on_gone(false, ctx);
+    world.reproofs.remove(&index);
+    if close == Close::ClientDisconnect {
+        world.forget_will(index);
+    }
+    part(world, index, close);
+    let now_tick = world.now_tick;
+    let profiles = &world.commons.profiles;
+    let Some(client) = world.clients.at(index) else {
+        return;
+    };
+    let ends_tick = client.session_ends(profiles, now_tick);
+    if ends_tick == now_tick {
+        return forget(world, index);
+    }
+    client.heard_tick = ends_tick;
+    let expiry_secs = client.session.session_expiry_secs(profiles);
+    let mut will_is_due = false;
+    if let Some(extra) = client.extra.as_mut()
+        && let Some(will) = extra.will.as_ref()
+    {
+        let delay_secs = will.due_after_secs(expiry_secs);
+        extra.will_tick = after(now_tick, delay_secs);
+        will_is_due = delay_secs == 0;
+    }
+    let unanswered_count = client.session.unanswered_count(true);
+    let orphans = client.session.on_gone(true, &mut context!(world, client));
+    world
+        .book()
+        .publishes
+        .on_settled_after_gone(unanswered_count);
+    world.keeper.drop_words(index);
+    world.write_record(index, Some(world.wall_sec()));
+    world.account(index);
+    if will_is_due {
+        world.release_will(index);
+    }
+    let due_tick = world.clients.look(index).and_then(Client::due_tick);
+    if let Some(tick) = due_tick {
+        world.wheel.put(&mut world.clients, index, tick);
+    }
+    world.pass_on(orphans);
+}
+
+/// The last words, and the order to close.
+fn part(world: &mut World, index: u32, close: Close) {
+    let Some(client) = world.clients.at(index) else {
+        return;
+    };
     let socket = Socket {
         ring: client.ring,
         conn: client.conn,
@@ -28,12 +79,22 @@ pub(super) fn end(world: &mut World, index: u32, close: Close) {
     let mut last_words = Vec::new();
     if let Some(mut io) = client.io.take() {
         world.reassembly_bytes -= io.partial.len();
-        std::mem::swap(&mut last_words, &mut io.out);
+        io.ready.extend_from_slice(&io.out);
+        // What the store has not confirmed is not said.
+        mem::swap(&mut last_words, &mut io.ready);
         world.spares.give_back_io(io);
     }
     let told = client.session.version() == Version::V5 && close.reason().is_some();
     match close.reason() {
-        Some(reason) if told => encode::disconnect(&mut last_words, reason, None, None),
+        Some(reason) if told => {
+            let elsewhere = world.server_reference.as_deref();
+            let elsewhere = elsewhere.filter(|_| close == Close::ServerDrain);
+            let reason = match elsewhere {
+                Some(_) => Reason::UseAnotherServer,
+                None => reason,
+            };
+            encode::disconnect(&mut last_words, reason, elsewhere, None);
+        }
         _ => {}
     }
     if matches!(
@@ -50,8 +111,36 @@ pub(super) fn end(world: &mut World, index: u32, close: Close) {
     });
 }
 
+/// Ends a session that has no connection, with all that hangs on it.
+pub(super) fn forget(world: &mut World, index: u32) {
+    world.wheel.take(&mut world.clients, index);
+    // A will that waited for its delay is due when the session ends [MQTT-3.1.2-8].
+    world.release_will(index);
+    let Some(client) = world.clients.at(index) else {
+        return;
+    };
+    let number = client.number();
+    let unanswered_count = client.session.unanswered_count(false);
+    let orphans = client.session.on_gone(false, &mut context!(world, client));
+    world
+        .subscriptions
+        .unsubscribe_all(index, &mut client.held, &mut world.changes);
+    world
+        .book()
+        .publishes
+        .on_settled_after_gone(unanswered_count);
+    world.tell_interest();
+    world.journal.drain().for_each(drop);
+    if let Some(session) = number {
+        world.keeper.write(Op::SessionDelete { session });
+    }
+    world.keeper.forget(index);
+    world.clients.remove(index);
+    world.pass_on(orphans);
+}
+
 /// Counts the end of a connection and writes its line.
-pub(super) fn record(world: &mut World, close: Close, client: Option<&Client>) {
+pub(super) fn record(world: &mut World, close: Close, index: Option<u32>) {
     world.book().disconnects.add(close.index(), 1);
     let detail = match close {
         Close::Malformed(how) => {
@@ -60,13 +149,13 @@ pub(super) fn record(world: &mut World, close: Close, client: Option<&Client>) {
         }
         _ => "",
     };
+    let budget = &mut world.log_budget;
+    let client = index.and_then(|index| world.clients.look(index));
     let id = client.map_or("", |client| &*client.id);
     let (reason, shard) = (close.name(), world.index);
     match close.loudness() {
         Loudness::Quiet => tracing::debug!(client = id, reason, shard, "disconnected"),
-        _ if !world
-            .log_budget
-            .allows(world.now_tick / crate::limits::TICKS_PER_SEC) => {}
+        _ if !budget.allows(world.now_tick / crate::limits::TICKS_PER_SEC) => {}
         Loudness::Notice => tracing::info!(client = id, reason, detail, shard, "disconnected"),
         Loudness::Fault => {
             tracing::error!(

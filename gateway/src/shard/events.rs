@@ -1,13 +1,12 @@
 //! What rings report, one event at a time, taken to whom it concerns.
 
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tributary_proto::close::Close;
 use tributary_ring::{Buffer, Event, ReceiveEnd};
 
 use super::admit::Entrance;
-use super::client::{Paused, Reading};
+use super::client::{Listed, Paused, Reading};
 use super::clients::ClientRef;
 use super::owners::Owner;
 use super::world::{Socket, Stranger};
@@ -142,7 +141,7 @@ impl Shard {
         if hot {
             client.reading = Reading::Multishot;
             // A pause ends the multishot receive and leaves its entry standing.
-            if !mem::replace(&mut client.listed_hot, true) {
+            if client.listed.enter(Listed::HOT) {
                 self.world.hot.push_back(ClientRef { index, generation });
             }
             self.world.book().promotions.add(1);
@@ -213,7 +212,10 @@ impl Shard {
                 }
                 self.read_on(socket, index);
             }
-            Entrance::Out => self.set_owner(socket, Owner::Leaving),
+            Entrance::Out => {
+                self.world.forget_stranger(socket);
+                self.set_owner(socket, Owner::Leaving);
+            }
         }
     }
 
@@ -241,7 +243,7 @@ impl Shard {
     }
 
     fn drop_stranger(&mut self, socket: Socket) {
-        self.world.take_half_connect(socket);
+        self.world.forget_stranger(socket);
         self.set_owner(socket, Owner::Nobody);
         self.plane(socket.ring).ring.close(socket.conn);
     }
@@ -262,14 +264,14 @@ impl Shard {
         let Some(client) = self.world.clients.at(index) else {
             return;
         };
-        let unsent = client.io.as_ref().map_or(0, |io| io.out.len());
-        if unsent > 0 && !client.dirty {
-            client.dirty = true;
+        let unsent = client.io.as_ref().map_or(0, |io| io.unsent_bytes());
+        if unsent > 0 && client.listed.enter(Listed::DIRTY) {
             self.world.dirty.push(index);
         }
         if client.paused.has(Paused::OUT) {
             self.world.on_out_queue(index, generation, unsent);
         }
+        self.world.pump(index);
         self.world.fall_idle(index);
     }
 
@@ -283,7 +285,13 @@ impl Shard {
             return owner;
         };
         match self.world.clients.at(index) {
-            Some(client) if client.conn == socket.conn && client.ring == socket.ring => owner,
+            Some(client)
+                if client.session.is_connected()
+                    && client.conn == socket.conn
+                    && client.ring == socket.ring =>
+            {
+                owner
+            }
             _ => Owner::Nobody,
         }
     }

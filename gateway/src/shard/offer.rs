@@ -1,15 +1,31 @@
-//! Route: takes a message to its lane, with a ticket for the answer.
+//! Route: takes a client's message to its lane and its subscribers, with a ticket for the answers.
+//!
+//! ```text
+//!  PUBLISH --> route --> subscribers? --> room everywhere? --no--> Full: look at it again later
+//!                                             | yes
+//!                 lane (party) <--------------+-----> own subscribers, notes (parties), store (party)
+//!  every party answers by the ticket; when all have, the window writes the acknowledgement
+//! ```
+
+use std::num::NonZeroU64;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use tributary_proto::close::Close;
+use tributary_proto::encode;
+use tributary_proto::message::Message;
 use tributary_proto::packet::Publish;
 use tributary_proto::reason::Reason;
 use tributary_proto::session::Settled;
+use tributary_proto::version::{Qos, Version};
 
 use super::client::Paused;
 use super::clients::ClientRef;
-use super::world::{World, session_context};
+use super::spread::SYS_PREFIX;
+use super::world::{Desk, World, context};
 use crate::kafka::{self, Refusal, Ticket};
-use crate::route::Context;
+use crate::limits::{CLIENTS_PER_SHARD_MAX, HELD_MESSAGES_MAX};
+use crate::route::{Context, Local, Route};
 
 /// What became of an offered message.
 pub(super) enum Offered {
@@ -21,45 +37,66 @@ pub(super) enum Offered {
     Close(Close),
 }
 
+/// What became of a record for Kafka.
+pub(super) enum Carried {
+    /// The route has no lane.
+    Nowhere,
+    /// A report will come.
+    Yes,
+    /// The lane has no room.
+    Full,
+    /// The lane does not want it.
+    Refused(Refusal),
+}
+
+/// A message whose subscribers get it once Kafka has it.
+pub(super) struct Held {
+    message: Arc<Message>,
+    /// Whom to tell then.
+    ticket: u64,
+}
+
+/// The place that tickets of held messages name; no client is ever there.
+const HELD_SLOT: u32 = CLIENTS_PER_SHARD_MAX as u32 - 1;
+
 impl World {
-    /// Offers a client's message to the lane of its route; `alias` stands for its topic unless 0.
+    /// Offers a client's message to its route and its subscribers; `alias` stands for its topic
+    /// unless 0.
     pub(super) fn offer(&mut self, index: u32, publish: &Publish<'_>, alias: u16) -> Offered {
         let generation = self.clients.generation(index);
+        let at = ClientRef { index, generation };
         let Some(client) = self.clients.at(index) else {
             return Offered::Done;
         };
+        let resolved: String;
         let topic = match alias {
             0 => publish.topic,
             // The session has looked it up before it made the offer.
-            alias => client.session.topic(alias).unwrap_or_default(),
-        };
-        let book = &self.books[self.index];
-        let Some(route) = self.routes.find(topic) else {
-            book.publishes_unrouted.add(1);
-            return self.answer(index, publish, Answer::Kept(Reason::NoMatchingSubscribers));
-        };
-        let Some(lane) = route.lane() else {
-            return self.answer(index, publish, Answer::Kept(Reason::Success));
-        };
-        let context = Context {
-            client_id: &client.id,
-            topic,
-            user: client.user(),
-            qos: publish.qos as u8,
-        };
-        let desk = &mut self.desks[usize::from(lane.0)];
-        match desk
-            .lane
-            .admit(route.weigh(&context, publish.payload.len()))
-        {
-            kafka::Offer::Accepted => {}
-            kafka::Offer::Full => {
-                self.await_room(ClientRef { index, generation });
-                return Offered::Full;
+            alias => {
+                resolved = client.session.topic(alias).unwrap_or_default().to_owned();
+                &resolved
             }
-            kafka::Offer::Refused(refusal) => {
-                return self.answer(index, publish, Answer::Refused(refusal));
-            }
+        };
+        if topic.starts_with(SYS_PREFIX) {
+            // What stands there is the server's word; MQTT 3 has none for a refusal.
+            let answer = match client.session.version() {
+                Version::V5 => Answer::Refused(Refusal::NotAllowed),
+                _ => Answer::Kept(Reason::Success),
+            };
+            return self.answer(index, publish, answer);
+        }
+        let routes = Rc::clone(&self.routes);
+        let route = routes.find(topic);
+        let local = route.map_or(Local::Yes, Route::local);
+        let retains = publish.retain && local != Local::No;
+        let is_wanted = match local {
+            Local::Yes => self.find_reach(topic) || retains,
+            Local::No | Local::AfterKafka => false,
+        };
+        let claims = publish.qos != Qos::AtMostOnce;
+        if is_wanted && !self.may_spread(topic, publish, retains) {
+            self.await_room(at);
+            return Offered::Full;
         }
         let ticket = Ticket {
             shard: self.index as u8,
@@ -67,13 +104,119 @@ impl World {
             slot: index,
             packet_id: publish.packet_id,
         };
-        route.render(&context, &mut desk.batch, publish.payload, ticket.word());
-        let ctx = &mut session_context!(self);
-        client
-            .session
-            .on_taken(publish.packet_id, publish.qos, 1, ctx);
-        book.publishes.on_received(publish.qos as u8);
+        let carried = match route.filter(|route| route.lane().is_some()) {
+            None => Carried::Nowhere,
+            Some(route) => self.carry_publish(route, index, topic, publish, ticket.word()),
+        };
+        let mut parties = match carried {
+            Carried::Full => {
+                self.await_room(at);
+                return Offered::Full;
+            }
+            Carried::Refused(refusal) => {
+                return self.answer(index, publish, Answer::Refused(refusal));
+            }
+            Carried::Nowhere => 0,
+            Carried::Yes => 1,
+        };
+        if is_wanted {
+            // What was written for this client so far must not get into another's account.
+            self.owe(index);
+            let message = Arc::new(self.message_of(index, publish, topic));
+            let claim = NonZeroU64::new(ticket.word()).filter(|_| claims);
+            parties += self.spread(&message, claim);
+        }
+        if parties == 0 {
+            let reason = match (route, is_wanted) {
+                (None, false) => {
+                    self.book().publishes_unrouted.add(1);
+                    Reason::NoMatchingSubscribers
+                }
+                _ => Reason::Success,
+            };
+            return self.answer(index, publish, Answer::Kept(reason));
+        }
+        self.await_answers(at, publish, parties);
         Offered::Done
+    }
+
+    /// Whether there is room for a message wherever its subscribers are.
+    fn may_spread(&self, topic: &str, publish: &Publish<'_>, retains: bool) -> bool {
+        let bytes = size_of::<Message>() + topic.len() + publish.payload.len();
+        let store_is_full = publish.qos != Qos::AtMostOnce && self.keeper.is_full();
+        !store_is_full && self.has_room(topic, bytes, retains)
+    }
+
+    fn message_of(&self, index: u32, publish: &Publish<'_>, topic: &str) -> Message {
+        let client = self.clients.look(index);
+        let publisher = client.map_or(Message::NOBODY, |client| self.publisher(&client.id));
+        encode::message_of_publish(publish, topic, publisher, self.wall_sec())
+    }
+
+    /// Remembers an offered message that so many parties will answer.
+    fn await_answers(&mut self, at: ClientRef, publish: &Publish<'_>, parties: u8) {
+        let book = &self.books[self.index];
+        book.publishes.on_received(publish.qos as u8);
+        match self.clients.find(at) {
+            Some(client) if client.session.is_connected() => client.session.on_taken(
+                publish.packet_id,
+                publish.qos,
+                parties,
+                &mut context!(self, client),
+            ),
+            // The message found its way, and its publisher was sent away over it.
+            _ if publish.qos != Qos::AtMostOnce => book.publishes.on_settled_after_gone(1),
+            _ => {}
+        }
+        self.settle_later();
+    }
+
+    fn carry_publish(
+        &mut self,
+        route: &Route,
+        index: u32,
+        topic: &str,
+        publish: &Publish<'_>,
+        ticket: u64,
+    ) -> Carried {
+        let waits = route.local() == Local::AfterKafka;
+        let word = match waits {
+            true => self.next_held_word(),
+            false => ticket,
+        };
+        if waits && self.held.len() >= HELD_MESSAGES_MAX {
+            self.book().bounds_hit.add(crate::bound::HELD, 1);
+            return Carried::Full;
+        }
+        let carried = match self.clients.look(index) {
+            Some(client) => {
+                let context = Context {
+                    client_id: &client.id,
+                    topic,
+                    user: client.user(),
+                    qos: publish.qos as u8,
+                };
+                carry_up(&mut self.desks, route, &context, publish.payload, word)
+            }
+            None => Carried::Nowhere,
+        };
+        if waits && matches!(carried, Carried::Yes) {
+            let message = Arc::new(self.message_of(index, publish, topic));
+            self.held.insert(word, Held { message, ticket });
+        }
+        carried
+    }
+
+    /// A ticket for a message that is held here until Kafka has it.
+    fn next_held_word(&mut self) -> u64 {
+        self.held_count = self.held_count.wrapping_add(1);
+        Ticket {
+            shard: self.index as u8,
+            generation: (self.held_count >> 16) as u16,
+            slot: HELD_SLOT,
+            packet_id: self.held_count as u16,
+        }
+        .word()
     }
 
     /// Answers a message on the spot.
@@ -94,8 +237,12 @@ impl World {
         let Some(client) = self.clients.at(index) else {
             return Offered::Done;
         };
-        let ctx = &mut session_context!(self);
-        match client.session.on_answered(packet_id, qos, reason, ctx) {
+        let settled =
+            client
+                .session
+                .on_answered(packet_id, qos, reason, &mut context!(self, client));
+        self.note_changes(index);
+        match settled {
             Settled::Close { close, .. } => Offered::Close(close),
             _ => Offered::Done,
         }
@@ -104,43 +251,92 @@ impl World {
     /// A delivery report came home.
     pub(super) fn on_report(&mut self, word: u64, outcome: kafka::Outcome) {
         let ticket = Ticket::from_word(word);
-        let at = ClientRef {
-            index: ticket.slot,
-            generation: ticket.generation,
-        };
         let refusal = match outcome {
             kafka::Outcome::Delivered => None,
             kafka::Outcome::Failed(refusal) => Some(refusal),
         };
-        let book = &self.books[self.index];
+        if ticket.slot == HELD_SLOT
+            && let Some(held) = self.held.remove(&word)
+        {
+            if refusal.is_none() {
+                self.find_reach(&held.message.topic);
+                // Kafka has it, so its subscribers get it, whatever is waiting already.
+                self.spread(&held.message, None);
+            }
+            return self.on_report(held.ticket, outcome);
+        }
         // QoS 0 has no packet id and no one who waits: it settles the same whoever is there.
         if ticket.packet_id == 0 {
+            let book = &self.books[self.index];
             return match refusal {
                 None => book.publishes.on_acknowledged(0),
                 Some(refusal) => book.publishes.on_refused(place(refusal)),
             };
         }
-        let Some(client) = self.clients.find(at) else {
-            return book.publishes.on_settled_after_gone();
+        self.on_party(word, refusal.map_or(Reason::Success, spoken), refusal);
+    }
+
+    /// Another shard or the store has answered a claim.
+    pub(super) fn on_settled(&mut self, word: u64, reason: Reason) {
+        self.on_party(word, reason, None);
+    }
+
+    /// One of the parties to a client's message has answered.
+    fn on_party(&mut self, word: u64, reason: Reason, refusal: Option<Refusal>) {
+        let ticket = Ticket::from_word(word);
+        let at = ClientRef {
+            index: ticket.slot,
+            generation: ticket.generation,
         };
-        let reason = refusal.map_or(Reason::Success, spoken);
-        let ctx = &mut session_context!(self);
-        let settled = client.session.on_settled(ticket.packet_id, reason, ctx);
-        match (settled, refusal) {
-            (Settled::Unknown | Settled::Partly, _) => book.publishes.on_settled_after_gone(),
-            (_, Some(refusal)) => book.publishes.on_refused(place(refusal)),
-            (Settled::Owed { qos, .. } | Settled::Close { qos, .. }, None) => {
-                book.publishes.on_acknowledged(qos as u8);
+        // Whoever is gone was counted when it went.
+        let Some(client) = self.clients.find(at) else {
+            return;
+        };
+        let settled =
+            client
+                .session
+                .on_settled(ticket.packet_id, reason, &mut context!(self, client));
+        let book = &self.books[self.index];
+        match settled {
+            Settled::Owed { qos, reason } | Settled::Close { qos, reason, .. } => {
+                match (refusal, reason.is_failure()) {
+                    (Some(refusal), _) => book.publishes.on_refused(place(refusal)),
+                    (None, true) => book.publishes.on_refused(place(Refusal::Rejected)),
+                    (None, false) => book.publishes.on_acknowledged(qos as u8),
+                }
             }
+            Settled::Partly | Settled::Unknown => {}
         }
         let unwindowed = client.paused.has(Paused::WINDOW)
             && client.session.owed_count() <= usize::from(self.terms.receive_max) / 2;
-        self.owe(at.index);
+        self.account(at.index);
         match settled {
             Settled::Close { close, .. } => self.end(at.index, close),
             _ if unwindowed => self.resume(at.index, Paused::WINDOW),
             _ => {}
         }
+    }
+}
+
+/// Takes a record to the lane of its route.
+pub(super) fn carry_up(
+    desks: &mut [Desk],
+    route: &Route,
+    context: &Context<'_>,
+    payload: &[u8],
+    ticket: u64,
+) -> Carried {
+    let Some(lane) = route.lane() else {
+        return Carried::Nowhere;
+    };
+    let desk = &mut desks[usize::from(lane.0)];
+    match desk.lane.admit(route.weigh(context, payload.len())) {
+        kafka::Offer::Accepted => {
+            route.render(context, &mut desk.batch, payload, ticket);
+            Carried::Yes
+        }
+        kafka::Offer::Full => Carried::Full,
+        kafka::Offer::Refused(refusal) => Carried::Refused(refusal),
     }
 }
 

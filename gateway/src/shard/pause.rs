@@ -4,7 +4,7 @@ use std::mem;
 
 use tributary_proto::close::Close;
 
-use super::client::{Paused, Reading};
+use super::client::{Listed, Paused, Reading};
 use super::clients::ClientRef;
 use super::world::{Order, Socket, World};
 use crate::limits::{OUT_QUEUE_BYTES_MAX, OUT_QUEUE_STALL_TICKS_MAX};
@@ -73,7 +73,7 @@ impl World {
                     io.stalled_tick = now_tick;
                 }
                 // It may have recovered and stalled again since the list was last looked at.
-                if !mem::replace(&mut client.listed_stalled, true) {
+                if client.listed.enter(Listed::STALLED) {
                     self.stalled.push(ClientRef { index, generation });
                 }
                 self.pause(index, Paused::OUT);
@@ -94,7 +94,7 @@ impl World {
                 return false;
             };
             if !client.paused.has(Paused::OUT) {
-                client.listed_stalled = false;
+                client.listed.leave(Listed::STALLED);
                 return false;
             }
             let since = client.io.as_ref().map_or(now_tick, |io| io.stalled_tick);

@@ -4,15 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tributary_proto::close::Close;
 use tributary_proto::decode;
-use tributary_proto::encode;
 use tributary_proto::frame::{self, Front};
 use tributary_proto::packet::Packet;
-use tributary_proto::reason::Reason;
 use tributary_proto::session::Reaction;
 
 use super::client::Paused;
 use super::offer::Offered;
-use super::world::{World, session_context};
+use super::world::{World, context};
 use crate::limits::REASSEMBLY_BYTES_PER_SHARD_MAX;
 
 /// How far a client's bytes were handled.
@@ -129,7 +127,7 @@ impl World {
                 client.heard_tick = now_tick;
             }
         }
-        self.owe(index);
+        self.account(index);
         Progress { consumed, stop }
     }
 
@@ -162,22 +160,25 @@ impl World {
     /// Handles one packet; its answer goes to `scratch`.
     fn on_frame(&mut self, index: u32, first_byte: u8, body: &[u8]) -> Option<Stop> {
         let client = self.clients.at(index)?;
+        if !client.session.is_connected() {
+            return None; // What it has just sent ended its connection; the rest speaks to nobody.
+        }
         let packet = match decode::packet(client.session.version(), first_byte, body) {
             Ok(packet) => packet,
             Err(how) => return Some(Stop::Close(Close::Malformed(how))),
         };
-        let ctx = &mut session_context!(self);
-        match client.session.on_packet(&packet, ctx) {
+        let reaction = client
+            .session
+            .on_packet(&packet, &mut context!(self, client));
+        self.note_changes(index);
+        match reaction {
             Reaction::Done => {
-                client.session.rest(&mut self.commons.pool);
+                self.rest(index);
                 None
             }
-            Reaction::Subscribe | Reaction::Unsubscribe => {
-                self.decline(index, &packet);
-                None
+            Reaction::Subscribe | Reaction::Unsubscribe | Reaction::Authenticate => {
+                self.on_request(index, &packet)
             }
-            // No method of authentication is on offer.
-            Reaction::Authenticate => Some(Stop::Close(Close::Internal)),
             Reaction::Wait => Some(Stop::Pause(Paused::WINDOW)),
             Reaction::Close(close) => Some(Stop::Close(close)),
             Reaction::Offer { alias } => {
@@ -194,22 +195,21 @@ impl World {
         }
     }
 
-    /// No subscriptions yet: says so rather than grant what will not happen.
-    fn decline(&mut self, index: u32, packet: &Packet<'_>) {
-        let Some(client) = self.clients.at(index) else {
-            return;
-        };
-        let (version, out) = (client.session.version(), &mut self.scratch);
+    /// What the session alone cannot answer.
+    fn on_request(&mut self, index: u32, packet: &Packet<'_>) -> Option<Stop> {
         match packet {
-            Packet::Subscribe(ask) => {
-                let no = (0..ask.count()).map(|_| Reason::ImplementationSpecificError);
-                encode::suback(out, version, ask.packet_id, no, None);
-            }
-            Packet::Unsubscribe(ask) => {
-                let none = (0..ask.count()).map(|_| Reason::NoSubscriptionExisted);
-                encode::unsuback(out, version, ask.packet_id, none, None);
-            }
+            Packet::Subscribe(ask) => self.subscribe(index, ask),
+            Packet::Unsubscribe(ask) => self.unsubscribe(index, ask),
+            Packet::Auth(auth) => return self.on_auth(index, auth).map(Stop::Close),
             _ => {}
+        }
+        None
+    }
+
+    /// Gives back what a client has unfinished when that is nothing.
+    fn rest(&mut self, index: u32) {
+        if let Some(client) = self.clients.at(index) {
+            client.session.rest(&mut self.commons.pool);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use tributary_proto::close::Close;
 
-use super::client::{Paused, Reading};
+use super::client::{Client, Listed, Paused, Reading};
 use super::world::{Order, Socket, World};
 use crate::limits::{DEMOTIONS_PER_SEC_MAX, DRAIN_CLIENTS_PER_TICK, HOT_QUIET_SECS, TICKS_PER_SEC};
 
@@ -12,9 +12,12 @@ impl World {
         let new_second = now_tick / TICKS_PER_SEC != self.now_tick / TICKS_PER_SEC;
         self.now_tick = now_tick;
         self.end_silent();
+        self.expire_retained();
+        self.view.catch_up();
         if new_second {
             self.end_stalled();
             self.demote_quiet();
+            self.count_all();
         }
         if self.draining {
             self.sweep_draining();
@@ -22,17 +25,22 @@ impl World {
         self.overdue()
     }
 
-    /// Disconnects clients that were silent for one and a half keep-alives \[MQTT-3.1.2-22\].
+    /// Looks at clients whose time has come: disconnects those that were silent for one and a half
+    /// keep-alives \[MQTT-3.1.2-22\], publishes wills and ends sessions of those that are away.
     fn end_silent(&mut self) {
         while let Some(index) = self.wheel.pop(&mut self.clients, self.now_tick) {
             let now_tick = self.now_tick;
             let Some(client) = self.clients.at(index) else {
                 continue;
             };
+            if !client.session.is_connected() {
+                self.end_absent(index);
+                continue;
+            }
             if client.paused.any() {
                 client.heard_tick = now_tick;
             }
-            match client.silence_ends() {
+            match client.due_tick() {
                 Some(tick) if tick <= now_tick => self.end(index, Close::KeepAlive),
                 Some(tick) => self.wheel.put(&mut self.clients, index, tick),
                 None => {}
@@ -40,9 +48,32 @@ impl World {
         }
     }
 
+    /// A client that is away: its session ends, or its will is due, or neither yet.
+    fn end_absent(&mut self, index: u32) {
+        let now_tick = self.now_tick;
+        let Some(client) = self.clients.at(index) else {
+            return;
+        };
+        if client.heard_tick <= now_tick {
+            self.book().sessions_expired.add(1);
+            return super::close::forget(self, index);
+        }
+        let will_tick = client
+            .extra
+            .as_ref()
+            .map_or(u32::MAX, |extra| extra.will_tick);
+        if will_tick <= now_tick {
+            self.release_will(index);
+        }
+        let due_tick = self.clients.look(index).and_then(Client::due_tick);
+        if let Some(tick) = due_tick {
+            self.wheel.put(&mut self.clients, index, tick);
+        }
+    }
+
     /// Takes the multishot receive from clients that fell quiet.
     fn demote_quiet(&mut self) {
-        let now_sec = self.now_sec() as u16;
+        let now_sec = self.now_sec() as u8;
         // All are looked at within the quiet time, so that those who have gone cannot pile up; what
         // is bounded is the number of cancels.
         let looks = (self.hot.len() / HOT_QUIET_SECS as usize + 1).max(DEMOTIONS_PER_SEC_MAX);
@@ -58,7 +89,7 @@ impl World {
                 continue;
             };
             if client.reading != Reading::Multishot {
-                client.listed_hot = false;
+                client.listed.leave(Listed::HOT);
                 continue;
             }
             if u32::from(now_sec.wrapping_sub(client.heat_sec)) < HOT_QUIET_SECS {
@@ -66,7 +97,7 @@ impl World {
                 continue;
             }
             client.heat = 0;
-            client.listed_hot = false;
+            client.listed.leave(Listed::HOT);
             cancels_left -= 1;
             self.orders.push(Order::CancelReceive(Socket {
                 ring: client.ring,
@@ -103,6 +134,15 @@ impl World {
             .is_none_or(|leaving| leaving.deadline_tick <= self.now_tick)
     }
 
+    /// Brings levels into the books that are not counted step by step.
+    fn count_all(&mut self) {
+        let book = self.book();
+        book.sessions.set(self.clients.len() as u64);
+        book.retained_messages.set(self.retained.count() as u64);
+        book.retained_bytes.set(self.retained.bytes() as u64);
+        book.queued_bytes.set(self.commons.queued_bytes as u64);
+    }
+
     /// Begins to let all clients go.
     pub(super) fn begin_drain(&mut self) {
         self.draining = true;
@@ -119,6 +159,9 @@ impl World {
                 let Some(client) = self.clients.at(index) else {
                     continue;
                 };
+                if !client.session.is_connected() {
+                    continue;
+                }
                 if client.session.owed_count() > 0 {
                     self.pause(index, Paused::DRAIN);
                 } else if told_count < DRAIN_CLIENTS_PER_TICK {

@@ -88,7 +88,8 @@ impl Shard {
             return Ok(()); // The other rings are looked at before anyone sleeps.
         }
         let missed = self.sound_others()?;
-        if missed == 0 && !mailbox.is_unseen() {
+        let is_restless = mem::take(&mut self.world.is_restless);
+        if missed == 0 && !mailbox.is_unseen() && !is_restless {
             let timeout_micros = micros_to_tick(started.elapsed());
             let gather_micros = self.gather.micros();
             let want = if gather_micros == 0 {
@@ -131,7 +132,7 @@ impl Shard {
     }
 
     fn drain_mailbox(&mut self, mailbox: &Mailbox) -> usize {
-        if !mailbox.open() {
+        if !mailbox.open() && !mailbox.has_notes() {
             return 0;
         }
         let mut count = 1;
@@ -139,6 +140,8 @@ impl Shard {
             self.world.on_report(ticket, outcome);
             count += 1;
         }
+        count += self.world.take_notes(mailbox);
+        self.world.on_committed(mailbox.committed());
         if mailbox.take_room() {
             self.world.on_room();
         }
@@ -168,7 +171,10 @@ impl Shard {
 
     /// Whether a drain has come to its end.
     fn is_over(&self) -> bool {
-        self.world.draining && self.world.clients.len() == 0 && self.world.leaving.is_empty()
+        self.world.draining
+            && self.world.online_count == 0
+            && self.world.leaving.is_empty()
+            && self.world.wills.is_empty()
     }
 }
 

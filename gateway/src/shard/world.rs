@@ -5,36 +5,52 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::RandomState;
+use std::num::NonZeroU64;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use tributary_proto::close::Close;
+use tributary_proto::reason::Reason;
+use tributary_proto::retained::{self, Retained};
 use tributary_proto::session::{Commons, Journal, Terms};
+use tributary_proto::subscriptions::{self, Found, InterestChange, Subscriptions, TopicHasher};
 use tributary_ring::Conn;
 
 use super::buffers::Spares;
-use super::client::Paused;
-use super::clients::Clients;
+use super::client::{Listed, Paused};
+use super::clients::{ClientRef, Clients};
+use super::groups::GroupNames;
+use super::keep::Keeper;
 use super::log_budget::LogBudget;
+use super::offer::Held;
+use super::prove::Pending;
 use super::wheel::Wheel;
+use super::wills::DueWill;
+use crate::auth::{Exchange, Users};
 use crate::books::ShardBooks;
+use crate::interest::{Interest, Targets, View};
 use crate::kafka::{Batch, Lane};
+use crate::mailbox::{Mailboxes, Search};
 use crate::route::RouteTable;
+use crate::store::{Recovered, StoreHandle};
 
-/// What surrounds one call of a session. A macro, since a function would borrow the whole world.
-macro_rules! session_context {
-    ($world:expr) => {
+/// What surrounds one call of a client's session. A macro, since a function would borrow the whole
+/// world.
+macro_rules! context {
+    ($world:expr, $client:expr) => {{
+        $world.journal.switch($client.number().is_some());
         tributary_proto::session::Context {
             terms: &$world.terms,
             commons: &mut $world.commons,
             journal: &mut $world.journal,
-            now_sec: 0,
-            room_bytes: usize::MAX,
+            now_sec: $world.base_sec + $world.now_tick / crate::limits::TICKS_PER_SEC,
+            room_bytes: $client.room_bytes(),
             out: &mut $world.scratch,
         }
-    };
+    }};
 }
-pub(super) use session_context;
+pub(super) use context;
 
 /// A socket of this shard: which ring, and where on it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -60,6 +76,13 @@ pub(super) enum Order {
     CancelReceive(Socket),
     /// Read on: nothing is armed.
     Poll(Socket),
+    /// Say this to a stranger.
+    Say {
+        /// The socket.
+        socket: Socket,
+        /// The words.
+        words: Vec<u8>,
+    },
 }
 
 /// What a shard offers to one lane in one turn.
@@ -104,8 +127,8 @@ pub(super) struct World {
     pub terms: Terms,
     /// Time a connection has to send its CONNECT, in ticks.
     pub connect_ticks_max: u32,
-    /// The routes.
-    pub routes: Arc<RouteTable>,
+    /// The routes; a copy of its own, so that looking one up touches no other core's memory.
+    pub routes: Rc<RouteTable>,
     /// One desk per lane, in the order of the lanes.
     pub desks: Vec<Desk>,
     /// The shard's counters.
@@ -123,17 +146,65 @@ pub(super) struct World {
     /// Clients with answers to be sent at the end of the turn.
     pub dirty: Vec<u32>,
     /// Clients that wait for room in a lane.
-    pub waiting: Vec<super::clients::ClientRef>,
+    pub waiting: Vec<ClientRef>,
     /// Clients with a multishot receive.
-    pub hot: VecDeque<super::clients::ClientRef>,
+    pub hot: VecDeque<ClientRef>,
     /// Clients that do not read their answers.
-    pub stalled: Vec<super::clients::ClientRef>,
+    pub stalled: Vec<ClientRef>,
     /// Work for the rings.
     pub orders: Vec<Order>,
     /// Spare session boxes.
     pub commons: Commons,
-    /// What durable sessions do; off, since there is no store.
+    /// What durable sessions do.
     pub journal: Journal,
+    /// The store's side of that.
+    pub keeper: Keeper,
+    /// Who of this shard's clients wants what.
+    pub subscriptions: Subscriptions,
+    /// What changed in that, for the other shards.
+    pub changes: Vec<InterestChange>,
+    /// What all shards want.
+    pub interest: Arc<Interest>,
+    /// The same as this shard knows it.
+    pub view: View,
+    /// Own subscribers of the message at hand.
+    pub found: Found,
+    /// Other shards and groups that want it.
+    pub reach: Targets,
+    /// Names of groups that messages in sessions came by.
+    pub group_names: GroupNames,
+    /// Retained messages of the topics whose home is here.
+    pub retained: Retained,
+    /// Searches for retained messages of our own subscribers.
+    pub searches: VecDeque<Search>,
+    /// Wills that are due.
+    pub wills: VecDeque<DueWill>,
+    /// Messages whose subscribers get them once Kafka has them, by their tickets.
+    pub held: HashMap<u64, Held>,
+    /// Counts those tickets.
+    pub held_count: u32,
+    /// Claims whose answer is known already.
+    pub later: Vec<(NonZeroU64, Reason)>,
+    /// Letter boxes of all shards.
+    pub mailboxes: Mailboxes,
+    /// Shards that were left notes in this turn.
+    pub rung: Vec<usize>,
+    /// There is work left that no one will ring for.
+    pub is_restless: bool,
+    /// Clients connected here.
+    pub online_count: usize,
+    /// Seconds since 1970 at tick 0.
+    pub base_sec: u32,
+    /// Exchanges that must end well before a client is let in.
+    pub exchanges: HashMap<Socket, Box<Pending>>,
+    /// Clients that prove anew who they are.
+    pub reproofs: HashMap<u32, Box<Exchange>>,
+    /// Who may come in by enhanced authentication.
+    pub users: Arc<Users>,
+    /// Longest delay of a will, in seconds.
+    pub will_delay_secs_max: u32,
+    /// Where clients should go instead while the gateway drains.
+    pub server_reference: Option<Arc<str>>,
     /// Spare buffers.
     pub spares: Spares,
     /// Bytes of half-received packets.
@@ -172,6 +243,26 @@ pub struct WorldPlan {
     pub books: Arc<[ShardBooks]>,
     /// The hash that all shards agree on.
     pub hasher: RandomState,
+    /// The hash of topics that all shards agree on.
+    pub topic_hasher: TopicHasher,
+    /// What all shards want.
+    pub interest: Arc<Interest>,
+    /// Letter boxes of all shards.
+    pub mailboxes: Mailboxes,
+    /// How much this shard's clients may subscribe to.
+    pub subscription_bounds: subscriptions::Bounds,
+    /// How much may be retained here.
+    pub retained_bounds: retained::Bounds,
+    /// This shard's end of the store, and what was in it.
+    pub store: Option<(StoreHandle, Recovered)>,
+    /// Seconds since 1970 at the start.
+    pub base_sec: u32,
+    /// Who may come in by enhanced authentication.
+    pub users: Arc<Users>,
+    /// Longest delay of a will, in seconds.
+    pub will_delay_secs_max: u32,
+    /// Where clients should go instead while the gateway drains.
+    pub server_reference: Option<Arc<str>>,
 }
 
 impl World {
@@ -181,14 +272,15 @@ impl World {
             lane,
             batch: Batch::default(),
         });
-        Self {
+        let (handle, recovered) = plan.store.unzip();
+        let mut world = Self {
             index: plan.index,
             shard_count: plan.shard_count,
             connections_max: plan.connections_max,
             connected: plan.connected,
             terms: plan.terms,
             connect_ticks_max: plan.connect_ticks_max,
-            routes: plan.routes,
+            routes: Rc::new((*plan.routes).clone()),
             desks: desks.collect(),
             books: plan.books,
             clients: Clients::new(plan.hasher),
@@ -203,6 +295,30 @@ impl World {
             orders: Vec::new(),
             commons: Commons::default(),
             journal: Journal::default(),
+            keeper: Keeper::new(handle),
+            subscriptions: Subscriptions::new(plan.topic_hasher, plan.subscription_bounds),
+            changes: Vec::new(),
+            view: View::new(Arc::clone(&plan.interest), plan.index),
+            interest: plan.interest,
+            found: Found::default(),
+            reach: Targets::default(),
+            group_names: GroupNames::default(),
+            retained: Retained::new(plan.retained_bounds),
+            searches: VecDeque::new(),
+            wills: VecDeque::new(),
+            held: HashMap::new(),
+            held_count: 0,
+            later: Vec::new(),
+            mailboxes: plan.mailboxes,
+            rung: Vec::new(),
+            is_restless: false,
+            online_count: 0,
+            base_sec: plan.base_sec,
+            exchanges: HashMap::new(),
+            reproofs: HashMap::new(),
+            users: plan.users,
+            will_delay_secs_max: plan.will_delay_secs_max,
+            server_reference: plan.server_reference,
             spares: Spares::default(),
             reassembly_bytes: 0,
             scratch: Vec::with_capacity(4096),
@@ -210,7 +326,11 @@ impl World {
             draining: false,
             log_budget: LogBudget::default(),
             assigned_count: 0,
+        };
+        if let Some(recovered) = recovered {
+            world.restore(recovered);
         }
+        world
     }
 
     /// This shard's counters.
@@ -218,7 +338,12 @@ impl World {
         &self.books[self.index]
     }
 
-    /// Coarse time in seconds.
+    /// Seconds since 1970, coarsely; a clock that is set meanwhile does not move it.
+    pub(super) fn wall_sec(&self) -> u32 {
+        self.base_sec + self.now_sec()
+    }
+
+    /// Coarse time in seconds since the start.
     pub(super) fn now_sec(&self) -> u32 {
         self.now_tick / crate::limits::TICKS_PER_SEC
     }
@@ -233,15 +358,15 @@ impl World {
         if self.scratch.is_empty() {
             return;
         }
-        let Some(client) = self.clients.at(index) else {
+        let client = self.clients.at(index);
+        let Some(client) = client.filter(|client| client.session.is_connected()) else {
             self.scratch.clear();
             return;
         };
         let io = client.io.get_or_insert_with(|| self.spares.lend_io());
         io.out.extend_from_slice(&self.scratch);
         self.scratch.clear();
-        if !client.dirty {
-            client.dirty = true;
+        if client.listed.enter(Listed::DIRTY) {
             self.dirty.push(index);
         }
     }
@@ -263,6 +388,19 @@ impl World {
             self.orders.push(Order::CancelReceive(socket));
         }
         self.book().pauses.add(u64::from(was_read));
+    }
+
+    /// What a turn leaves to be done before its answers go out.
+    pub(super) fn finish_turn(&mut self) {
+        self.publish_wills();
+        self.continue_searches();
+        self.settle_later();
+        self.submit_changes();
+        self.ring_bells();
+        let losses = self.commons.losses.take();
+        let lost = losses.into_iter().enumerate();
+        lost.filter(|(_, count)| *count > 0)
+            .for_each(|(loss, count)| self.book().deliveries_dropped.add(loss, count));
     }
 
     /// Ends a client's connection.

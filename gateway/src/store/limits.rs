@@ -8,10 +8,6 @@ pub const BYTES_PER_SHARD_MAX: u64 = 64 << 20;
 pub const LOW_WATER_PERCENT: u64 = 70;
 /// Entries of deleted sessions that one commit clears away beside its own work.
 pub const SWEEP_PER_COMMIT: usize = 1_000;
-/// From this many bytes on, a message that waits in several sessions is written once and counted.
-///
-/// Below, the copies are as cheap as the count (`examples/store_choice.rs fanout`).
-pub const SHARED_BYTES_MIN: usize = 64;
 /// Pages kept in memory. The system's page cache stands behind them, so a miss costs one read.
 pub const CACHE_BYTES: usize = 32 << 20;
 

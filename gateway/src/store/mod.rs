@@ -16,16 +16,16 @@
 //!    every [`Op`] of that session: keys on disk begin with it, so they are short, and the store
 //!    needs no table of client ids.
 //! 4. A shard collects operations in a `Vec` and hands it over with [`StoreHandle::submit`]:
-//!    [`Submitted::Accepted`] with the batch's number, [`Submitted::Full`] (the batch stays with the
-//!    shard, which pauses its publishers until [`StoreSink::room`]) or [`Submitted::Failed`].
+//!    [`Submitted::Accepted`] with the batch's number, [`Submitted::Full`] (the batch stays with
+//!    the shard, which pauses its publishers until [`StoreSink::room`]) or [`Submitted::Failed`].
 //! 5. [`StoreSink::committed`] says that every batch of a shard up to a number is on disk. A commit
 //!    begins when the last one has ended, with all that came meanwhile; nothing waits for more.
 //! 6. [`Store::end`] writes what was accepted and closes the file.
 //!
 //! After an error of the disk (full, broken) nothing more is ever called safe: the sink hears
-//! [`StoreSink::failed`] once, every later batch is answered with [`Submitted::Failed`], and what was
-//! accepted and not committed stays unanswered. Only a restart, which reads what is really on disk,
-//! ends that.
+//! [`StoreSink::failed`] once, every later batch is answered with [`Submitted::Failed`], and what
+//! was accepted and not committed stays unanswered. Only a restart, which reads what is really on
+//! disk, ends that: after a failed fsync the system may have forgotten pages that it had taken.
 
 mod open;
 mod recover;

@@ -1,5 +1,5 @@
-//! Reads the whole file at start and sorts it by home shard; what has expired or hangs on nothing is
-//! left for the store thread to clear away.
+//! Reads the whole file at start and sorts it by home shard; what has expired or hangs on nothing
+//! is left for the store thread to clear away.
 //!
 //! Both tables of sessions are ordered by session number, so one pass over each is enough.
 

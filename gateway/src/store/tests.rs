@@ -2,4 +2,10 @@
 
 mod ground;
 
+mod clearing;
+mod damage;
+mod disk;
+mod kill;
+mod model;
+mod room;
 mod round_trip;

@@ -141,7 +141,8 @@ fn all_queues_together_are_bounded_and_every_loss_is_counted() {
     const COUNT: u64 = 20;
     const PADDING: usize = 1000;
     const TOTAL_BYTES_MAX: usize = 512 << 10;
-    let gateway = launch(&format!("queued_bytes_max = {TOTAL_BYTES_MAX}\n"));
+    let bounds = format!("queue_bytes_max = 65536\nqueued_bytes_max = {TOTAL_BYTES_MAX}\n");
+    let gateway = launch(&bounds);
     for number in 0..SESSIONS {
         away(&gateway, V5, &format!("away{number}"));
     }

@@ -38,13 +38,3 @@ def publish(gateway, version, qos, folder):
         sent.add(topic, line)
     run(UTF8_TOPIC, "-m", "schön")
     return sent.add(UTF8_TOPIC, "schön".encode())
-
-
-def subscribe_is_refused(gateway, version):
-    """mosquitto_sub must be told no, and say so, instead of waiting for what will not come."""
-    command = ["mosquitto_sub", "-h", gateway.host, "-p", str(gateway.port)]
-    command += ["-V", VERSIONS[version], "-t", "stock/#", "-W", "30"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
-    said = (done.stdout + done.stderr).decode(errors="replace")
-    if "denied" not in said.lower():
-        raise RuntimeError(f"mosquitto_sub was not denied: {done.returncode} {said!r}")

@@ -101,8 +101,8 @@ class Link:
         passed = {"none": 0, "half": len(packet) // 2, "all": len(packet)}[part]
         target.sendall(packet[:passed])
         self.say(f"cut after {passed} of {len(packet)} bytes")
+        self.proxy.cut_done()  # before its client can ask
         self.break_off()
-        self.proxy.cut_done()
         return False
 
     def break_off(self):

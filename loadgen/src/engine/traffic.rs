@@ -229,11 +229,9 @@ impl Engine {
                 close.before_connack()
             }
         };
-        self.books.closed(close);
+        self.books.closed(close, self.now_ns);
         device.on_close(&mut self.books);
-        if close == Close::Churned {
-            self.opener.retry_at_once(slot, self.now_ns);
-        } else if self.plan.reconnect {
+        if self.plan.reconnect {
             self.opener.retry(slot, device.attempts, self.now_ns);
             device.attempts = device.attempts.saturating_add(1);
         }

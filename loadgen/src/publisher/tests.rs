@@ -3,7 +3,7 @@
 use super::*;
 use crate::codec::decode::u16_at;
 use crate::codec::{Malformed, Version, each_frame};
-use crate::plan::PublishPlan;
+use crate::plan::{FleetPlan, PublishPlan};
 
 fn publisher(qos: u8, in_flight_max: u16, coalesce: u32) -> Publisher {
     let publish = PublishPlan {
@@ -27,8 +27,7 @@ fn publisher(qos: u8, in_flight_max: u16, coalesce: u32) -> Publisher {
         opening_max: 1,
         connack_wait_ns: 0,
         source_addresses: None,
-        subscribe_own: false,
-        churn_per_sec: 0.0,
+        fleet: FleetPlan::default(),
         reconnect: true,
         publish: Some(publish),
     };

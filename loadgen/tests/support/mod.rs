@@ -34,14 +34,19 @@ impl Drop for Server {
 
 /// A floor on a port of its own, once it is ready.
 pub(crate) fn floor(threads: u32) -> Server {
+    floor_at("127.0.0.1:0", threads)
+}
+
+/// A floor at an address, once it is ready.
+pub(crate) fn floor_at(address: &str, threads: u32) -> Server {
+    floor_with(address, &["--threads", &threads.to_string()])
+}
+
+/// A floor with further flags.
+pub(crate) fn floor_with(address: &str, flags: &[&str]) -> Server {
     let mut child = Command::new(LOADGEN)
-        .args([
-            "floor",
-            "--listen",
-            "127.0.0.1:0",
-            "--threads",
-            &threads.to_string(),
-        ])
+        .args(["floor", "--listen", address])
+        .args(flags)
         .stdout(Stdio::piped())
         .spawn()
         .expect("the binary was built");

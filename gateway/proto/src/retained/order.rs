@@ -4,14 +4,14 @@ use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::entry::Entry;
 use crate::message::Message;
 
 /// Compares two topics level by level, as if `/` were the lowest of all bytes: `a`, `a/b`, `a-b`.
 ///
 /// Since no topic holds a NUL \[MQTT-1.5.4-2\], `/` can take its place. What lies under `a` then
 /// follows `a` without a gap, and the first string behind a string is the one with `/` added.
-pub(super) fn compare(left: &str, right: &str) -> Ordering {
-    let (left, right) = (left.as_bytes(), right.as_bytes());
+pub(super) fn compare(left: &[u8], right: &[u8]) -> Ordering {
     match left.iter().zip(right).position(|(l, r)| l != r) {
         Some(at) => rank(left[at]).cmp(&rank(right[at])),
         None => left.len().cmp(&right.len()),
@@ -27,24 +27,24 @@ fn rank(byte: u8) -> u8 {
 /// A set looks up by what its entries lend out. Lending a trait object lets a bare string be looked
 /// up among messages without building a message around it.
 pub(super) trait Topic {
-    fn topic(&self) -> &str;
+    fn topic(&self) -> &[u8];
 }
 
 /// A message, ordered by its topic.
 #[derive(Debug)]
-pub(super) struct ByTopic(pub(super) Arc<Message>);
+pub(super) struct ByTopic(pub(super) Entry);
 
 /// A place to look at.
-pub(super) struct Probe<'a>(pub(super) &'a str);
+pub(super) struct Probe<'a>(pub(super) &'a [u8]);
 
 impl Topic for ByTopic {
-    fn topic(&self) -> &str {
-        &self.0.topic
+    fn topic(&self) -> &[u8] {
+        self.0.topic()
     }
 }
 
 impl Topic for Probe<'_> {
-    fn topic(&self) -> &str {
+    fn topic(&self) -> &[u8] {
         self.0
     }
 }

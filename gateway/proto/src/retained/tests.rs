@@ -101,8 +101,8 @@ fn levels_come_before_longer_levels() {
         "/", "//", "/a", "a", "a/", "a//", "a/b", "a/b/c", "a/c", "a\u{1}", "a-", "a-/b",
     ];
     let retained = holding(&in_order);
-    let all: Vec<&str> = retained.iter().map(|m| &*m.topic).collect();
-    assert_eq!(all, in_order);
+    let all: Vec<_> = retained.iter().collect();
+    assert_eq!(topics(&all), in_order);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn changes_between_the_steps_of_a_search_lose_and_double_nothing_that_stays() {
 fn sets_clears_and_expiries_agree_with_a_plain_map() {
     let bounds = Bounds {
         count_max: 60,
-        bytes_max: 60 * (size_of::<Message>() + ENTRY_BYTES + 12),
+        bytes_max: 60 * 100,
     };
     let (mut full, mut expired) = (0, 0);
     for seed in 1..=50 {
@@ -216,7 +216,7 @@ fn sets_clears_and_expiries_agree_with_a_plain_map() {
                         None => Kept::New,
                         Some(_) => Kept::Replaced,
                     };
-                    let bytes: usize = next.values().map(|m| entry_bytes(m)).sum();
+                    let bytes: usize = next.values().map(|m| weigh(m)).sum();
                     let fits = next.len() <= bounds.count_max && bytes <= bounds.bytes_max;
                     assert_eq!(retained.set(message), if fits { kept } else { Kept::Full });
                     full += u32::from(!fits);
@@ -238,9 +238,9 @@ fn sets_clears_and_expiries_agree_with_a_plain_map() {
             }
             let held: Vec<&Message> = model.values().map(|m| &**m).collect();
             assert_eq!(retained.count(), held.len());
-            assert_eq!(retained.bytes(), held.iter().map(|m| entry_bytes(m)).sum());
+            assert_eq!(retained.bytes(), held.iter().map(|m| weigh(m)).sum());
         }
-        let mut kept: Vec<_> = retained.iter().cloned().collect();
+        let mut kept: Vec<_> = retained.iter().collect();
         kept.sort_by(|a, b| a.topic.cmp(&b.topic));
         assert_eq!(kept, model.into_values().collect::<Vec<_>>(), "seed {seed}");
     }
@@ -252,7 +252,7 @@ fn sets_clears_and_expiries_agree_with_a_plain_map() {
 
 #[test]
 fn a_message_that_is_too_large_leaves_the_old_one_in_place() {
-    let bytes_max = size_of::<Message>() + ENTRY_BYTES + 10;
+    let bytes_max = weigh(&message("a", "123456789", 7));
     let mut retained = Retained::new(Bounds {
         count_max: 9,
         bytes_max,
@@ -290,4 +290,26 @@ fn a_filter_that_matches_everything_is_cut_into_steps() {
     let (found, calls) = search(&retained, "+/a", 100, 0);
     assert_eq!(found.len(), 1_000);
     assert!((10..50).contains(&calls), "{calls} calls");
+}
+
+#[test]
+fn a_message_comes_back_as_it_was_and_a_large_one_is_shared() {
+    let mut chance = Chance(7);
+    let mut retained = Retained::new(PLENTY);
+    for text_bytes in (0..300).chain([65_535, 1 << 20]) {
+        let mut kept = Message::clone(&message("gerät/ä", "", Message::NEVER));
+        let properties = chance.below(text_bytes + 1);
+        kept.properties = vec![chance.below(256) as u8; properties].into();
+        kept.payload = vec![0xFF; text_bytes - properties].into();
+        kept.publisher = u64::MAX / 3 + text_bytes as u64;
+        kept.qos = chance.pick(&[Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce]);
+        kept.retain = chance.below(2) == 0;
+        let kept = Arc::new(kept);
+        retained.set(kept.clone());
+        let found = retained.find_exact("gerät/ä").expect("it was set");
+        assert_eq!(found, kept);
+        let is_large = kept.topic.len() + text_bytes > 255;
+        assert_eq!(Arc::ptr_eq(&found, &kept), is_large, "{text_bytes} bytes");
+        assert_eq!(retained.bytes(), weigh(&kept));
+    }
 }

@@ -89,6 +89,15 @@ impl Unreleased {
         true
     }
 
+    /// The client says the PUBLISH again: it counts on this connection now.
+    pub(super) fn said_again(&mut self, packet_id: u16) {
+        let mut earlier = self.ids.iter().take(self.earlier_count);
+        if let Some(place) = earlier.position(|id| *id == packet_id) {
+            self.ids[place..].rotate_left(1);
+            self.earlier_count -= 1;
+        }
+    }
+
     /// How many were taken on this connection: the count against the Receive Maximum begins anew
     /// with each \[MQTT-4.9.0-1\].
     pub(super) fn count_here(&self) -> usize {

@@ -33,6 +33,13 @@ impl Session {
         self.busy.as_ref().map_or(0, |busy| busy.window.len())
     }
 
+    /// PUBLISHes whose answers will find no one if the connection ends now and the session is kept
+    /// or not.
+    pub fn unanswered_count(&self, keep: bool) -> usize {
+        let busy = self.busy.as_ref();
+        busy.map_or(0, |busy| busy.window.unanswered_count(!keep))
+    }
+
     /// The topic an alias stands for on this connection.
     pub fn topic(&self, alias: u16) -> Option<&str> {
         self.busy.as_ref()?.aliases.topic(alias)
@@ -172,6 +179,8 @@ impl Session {
             .busy
             .as_mut()
             .filter(|busy| busy.unreleased.holds(packet_id))?;
+        busy.unreleased.said_again(packet_id);
+        busy.window.said_again(version, packet_id, ctx.out);
         // One PUBREC answers however many repetitions came before it: else a client that repeats
         // itself behind an unanswered PUBLISH would grow the window without bound.
         if busy.window.holds(packet_id, Qos::ExactlyOnce) {

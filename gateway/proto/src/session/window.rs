@@ -108,6 +108,19 @@ impl Window {
             .any(|owed| owed.packet_id == packet_id && owed.qos == qos)
     }
 
+    /// The client says a QoS 2 PUBLISH again. If it was of an earlier connection, its PUBREC takes
+    /// the place in the order that the repetition has \[MQTT-4.6.0-3\].
+    pub(super) fn said_again(&mut self, version: Version, packet_id: u16, out: &mut Vec<u8>) {
+        let mut earlier = self.owed.iter().take(self.earlier_count);
+        let place = earlier.position(|owed| owed.packet_id == packet_id);
+        if let Some(owed) = place.and_then(|place| self.owed.remove(place)) {
+            self.earlier_count -= 1;
+            self.owed.push_back(owed);
+            // It may have stood before others that were answered.
+            self.flush(version, out);
+        }
+    }
+
     /// Drops a PUBREC that waits for its turn, now that the client has said PUBREL.
     ///
     /// The client has had one, and this was the answer to a repetition. After PUBCOMP the packet id
@@ -137,6 +150,14 @@ impl Window {
             },
             _ => Answered::Partly,
         }
+    }
+
+    /// How many have not been answered by all, and would never be if the connection, or with
+    /// `even_kept` the session, ended now.
+    pub(super) fn unanswered_count(&self, even_kept: bool) -> usize {
+        let goes = |owed: &&Owed| even_kept || owed.qos == Qos::AtLeastOnce;
+        let unanswered = self.owed.iter().filter(|owed| owed.parties > 0);
+        unanswered.filter(goes).count()
     }
 
     /// Drops a PUBLISH that all have answered, without a word to the client.

@@ -1,5 +1,7 @@
 //! Who receives a message: one entry per client, however many of its filters match.
 
+use std::ops::Range;
+
 use super::audience::{Audience, Subscriber};
 use super::grant::{self, Grant};
 use super::group::GroupKey;
@@ -16,7 +18,12 @@ pub struct Found {
     groups: Vec<GroupKey>,
     /// Filters that brought subscribers.
     sources: usize,
+    /// The entries of the filter that brought most.
+    biggest: Range<usize>,
 }
+
+/// So many entries beside the biggest filter's are merged without sorting all.
+const FEW: usize = 8;
 
 /// A client that receives a message, and how.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,14 +51,13 @@ impl Found {
     /// The clients that receive the message themselves, each once.
     pub fn receivers(&self) -> impl ExactSizeIterator<Item = Receiver<'_>> {
         self.entries.iter().map(|entry| {
-            let from = entry.identifiers_from as usize;
             let grant = Grant::from_bits(entry.subscriber.grant_bits(), || 0);
             Receiver {
                 client: entry.subscriber.client(),
                 qos: grant.qos,
                 no_local: grant.no_local,
                 retain_as_published: grant.retain_as_published,
-                identifiers: &self.identifiers[from..from + entry.identifiers_count as usize],
+                identifiers: &self.identifiers[entry.identifiers()],
             }
         })
     }
@@ -68,13 +74,11 @@ impl Found {
 
     /// Forgets the last answer, and the room it took if that was much.
     pub(super) fn clear(&mut self) {
-        self.entries.clear();
-        self.entries.shrink_to(limits::FOUND_KEPT_MAX);
-        self.identifiers.clear();
-        self.identifiers.shrink_to(limits::FOUND_KEPT_MAX);
-        self.groups.clear();
-        self.groups.shrink_to(limits::FOUND_KEPT_MAX);
+        clear(&mut self.entries);
+        clear(&mut self.identifiers);
+        clear(&mut self.groups);
         self.sources = 0;
+        self.biggest = 0..0;
     }
 
     /// Adds those who are subscribed to a filter.
@@ -85,7 +89,10 @@ impl Found {
             Audience::Crowd(crowd) => {
                 self.groups
                     .extend(crowd.groups.iter().map(|group| GroupKey(*group)));
-                self.sources += usize::from(!crowd.members.is_empty());
+                if crowd.members.is_empty() {
+                    return;
+                }
+                self.source(crowd.members.len());
                 self.entries.reserve(crowd.members.len());
                 for member in &crowd.members {
                     self.push(key, *member, identifiers);
@@ -96,8 +103,16 @@ impl Found {
 
     /// Adds one subscriber.
     pub(super) fn add_one(&mut self, key: Key, one: Subscriber, identifiers: &Identifiers) {
-        self.sources += 1;
+        self.source(1);
         self.push(key, one, identifiers);
+    }
+
+    /// A filter brings so many entries now.
+    fn source(&mut self, count: usize) {
+        self.sources += 1;
+        if count > self.biggest.len() {
+            self.biggest = self.entries.len()..self.entries.len() + count;
+        }
     }
 
     /// Makes one entry of those of one client.
@@ -106,46 +121,55 @@ impl Found {
         if self.sources < 2 {
             return;
         }
-        self.entries
-            .sort_unstable_by_key(|entry| (entry.subscriber.client(), entry.identifiers_from));
-        let mut kept = 0;
-        let mut from = 0;
-        while from < self.entries.len() {
-            let client = self.entries[from].subscriber.client();
-            let is_same = |entry: &Entry| entry.subscriber.client() == client;
-            let until = from + self.entries[from..].partition_point(is_same);
-            self.entries[kept] = self.merged(from..until);
-            kept += 1;
-            from = until;
+        if self.entries.len() - self.biggest.len() > FEW {
+            return self.merge_sorted();
+        }
+        // A crowd, and the few who listen to everything: each of them is looked for in the crowd.
+        self.entries.rotate_left(self.biggest.start);
+        let crowd = self.biggest.len();
+        let mut kept = crowd;
+        for at in crowd..self.entries.len() {
+            let entry = self.entries[at];
+            let mut others = self.entries[..kept].iter();
+            match others.position(|other| other.client() == entry.client()) {
+                Some(same) => self.entries[same] = self.join(self.entries[same], entry),
+                None => {
+                    self.entries[kept] = entry;
+                    kept += 1;
+                }
+            }
         }
         self.entries.truncate(kept);
     }
 
-    fn merged(&mut self, range: std::ops::Range<usize>) -> Entry {
-        let first = self.entries[range.start];
-        if range.len() == 1 {
-            return first;
+    fn merge_sorted(&mut self) {
+        self.entries
+            .sort_unstable_by_key(|entry| (entry.client(), entry.identifiers_from));
+        let mut kept = 0;
+        for at in 1..self.entries.len() {
+            let entry = self.entries[at];
+            if self.entries[kept].client() == entry.client() {
+                self.entries[kept] = self.join(self.entries[kept], entry);
+            } else {
+                kept += 1;
+                self.entries[kept] = entry;
+            }
         }
-        let together = range.clone().fold(first.subscriber, |all, at| {
-            let one = self.entries[at].subscriber.grant_bits();
-            Subscriber::with_bits(all.client(), grant::together(all.grant_bits(), one))
-        });
+        self.entries.truncate(kept + 1);
+    }
+
+    /// One entry of two of one client.
+    fn join(&mut self, one: Entry, other: Entry) -> Entry {
+        let grant = grant::together(one.subscriber.grant_bits(), other.subscriber.grant_bits());
         let identifiers_from = self.identifiers.len();
-        for at in range {
-            let Entry {
-                identifiers_from: old_from,
-                identifiers_count: count,
-                ..
-            } = self.entries[at];
-            for index in old_from..old_from + count {
-                let identifier = self.identifiers[index as usize];
-                if !self.identifiers[identifiers_from..].contains(&identifier) {
-                    self.identifiers.push(identifier);
-                }
+        for index in one.identifiers().chain(other.identifiers()) {
+            let identifier = self.identifiers[index];
+            if !self.identifiers[identifiers_from..].contains(&identifier) {
+                self.identifiers.push(identifier);
             }
         }
         Entry {
-            subscriber: together,
+            subscriber: Subscriber::with_bits(one.client(), grant),
             identifiers_from: identifiers_from as u32,
             identifiers_count: (self.identifiers.len() - identifiers_from) as u32,
         }
@@ -164,5 +188,25 @@ impl Found {
             identifiers_from,
             identifiers_count: u32::from(is_identified),
         });
+    }
+}
+
+impl Entry {
+    #[inline]
+    fn client(&self) -> u32 {
+        self.subscriber.client()
+    }
+
+    /// Where its identifiers stand among all.
+    fn identifiers(&self) -> Range<usize> {
+        let from = self.identifiers_from as usize;
+        from..from + self.identifiers_count as usize
+    }
+}
+
+fn clear<T>(list: &mut Vec<T>) {
+    list.clear();
+    if list.capacity() > limits::FOUND_KEPT_MAX {
+        list.shrink_to(limits::FOUND_KEPT_MAX);
     }
 }

@@ -27,8 +27,14 @@ impl TopicHasher {
     /// The hash of a topic, a filter or one level.
     #[inline]
     pub fn hash(&self, text: &str) -> u64 {
+        self.hash_bytes(text.as_bytes())
+    }
+
+    /// The same of the bytes of a text.
+    #[inline]
+    pub(super) fn hash_bytes(&self, text: &[u8]) -> u64 {
         let mut hasher = FoldHasher::with_seed(self.seed, &self.shared);
-        hasher.write(text.as_bytes());
+        hasher.write(text);
         hasher.finish()
     }
 }

@@ -36,3 +36,49 @@ fn a_mass_disconnect_leaves_nothing_behind() {
     all.find("news", &mut |_| None, &mut found);
     assert!(found.is_empty());
 }
+
+/// Who receives a message on `news`, each with how many identifiers.
+fn receivers(all: &mut Subscriptions) -> Vec<(u32, usize)> {
+    let mut found = Found::default();
+    all.find("news", &mut |_| None, &mut found);
+    let receivers = found.receivers();
+    let mut receivers: Vec<_> = receivers.map(|r| (r.client, r.identifiers.len())).collect();
+    receivers.sort_unstable();
+    receivers
+}
+
+#[test]
+fn a_crowd_and_those_who_listen_to_everything_are_told_once_each_however_many_they_are() {
+    for listeners in [1_u32, 2, 8, 9, 30] {
+        let mut all = Subscriptions::new(TopicHasher::new(1), Bounds::default());
+        let mut held: Vec<Held> = (0..130).map(|_| Held::default()).collect();
+        let grant = |identifier| Grant {
+            identifier,
+            ..Grant::default()
+        };
+        let mut subscribe = |client: u32, filter: &str, identifier| {
+            let held = &mut held[client as usize];
+            let changes = &mut Vec::new();
+            all.subscribe(client, "id", held, filter, grant(identifier), changes);
+        };
+        (0..100).for_each(|client| subscribe(client, "news", 1 + client % 2));
+        // Every other one of them is in the crowd as well.
+        for listener in 0..listeners {
+            let client = if listener.is_multiple_of(2) {
+                100 + listener
+            } else {
+                listener
+            };
+            subscribe(client, "#", 2);
+            subscribe(client, "+", 3);
+        }
+        let wanted = |client: u32| match client {
+            0..100 if client % 2 == 1 && client < listeners => Some((client, 2)),
+            0..100 => Some((client, 1)),
+            _ if client.is_multiple_of(2) && client - 100 < listeners => Some((client, 2)),
+            _ => None,
+        };
+        let wanted: Vec<(u32, usize)> = (0..130).filter_map(wanted).collect();
+        assert_eq!(receivers(&mut all), wanted, "{listeners} listeners");
+    }
+}

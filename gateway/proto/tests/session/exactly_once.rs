@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tributary_proto::reason::Reason;
-use tributary_proto::session::{BusyPool, Reaction, Session, Terms};
+use tributary_proto::session::Reaction;
 use tributary_proto::version::{Qos, Version};
 
 use crate::chance::{Chance, for_seeds};
-use crate::said::{PUBACK, PUBCOMP, PUBREC, Said, publish, release, said, session};
+use crate::said::{PUBACK, PUBCOMP, PUBREC, Said, Seat, publish, release};
 
 const SEEDS: u64 = 2_000;
 const STEPS: usize = 300;
@@ -40,9 +40,7 @@ enum Sent {
 }
 
 struct World {
-    session: Session,
-    terms: Terms,
-    pool: BusyPool,
+    seat: Seat,
     /// From the client to the server; the front is looked at again after `Wait`.
     up: VecDeque<Sent>,
     /// From the server to the client, not read yet.
@@ -62,14 +60,9 @@ fn a_client_that_repeats_itself_gets_every_message_through_exactly_once() {
     for_seeds(SEEDS, |chance| {
         let version = chance.pick(&[Version::V31, Version::V311, Version::V5]);
         // More than the ids at hand: this client never sends too much.
-        let receive_max = IDS + 1;
+        let seat = Seat::new(version, IDS + 1);
         let mut world = World {
-            session: session(version),
-            terms: Terms {
-                receive_max,
-                ..Terms::default()
-            },
-            pool: BusyPool::default(),
+            seat,
             up: VecDeque::new(),
             down: VecDeque::new(),
             stages: BTreeMap::new(),
@@ -141,11 +134,8 @@ impl World {
             Sent::Publish { id, qos, dup, .. } => publish(id, qos, dup),
             Sent::Release { id } => release(id),
         };
-        let mut out = Vec::new();
-        match self
-            .session
-            .on_packet(&packet, &self.terms, &mut self.pool, &mut out)
-        {
+        let (session, mut ctx) = self.seat.parts();
+        match session.on_packet(&packet, &mut ctx) {
             Reaction::Done => {}
             Reaction::Wait => return,
             Reaction::Offer { .. } => {
@@ -156,13 +146,13 @@ impl World {
                     panic!("{sent:?}")
                 };
                 *self.offers.entry(message).or_default() += 1;
-                self.session.on_taken(id, qos, &mut self.pool);
+                session.on_taken(id, qos, 1, &mut ctx);
                 self.in_kafka.push((id, message));
             }
             other => panic!("{other:?} to {sent:?}"),
         }
         self.up.pop_front();
-        self.down.extend(said(&out));
+        self.down.extend(self.seat.said());
     }
 
     /// Kafka answers one of its records, in no order.
@@ -172,10 +162,9 @@ impl World {
         }
         let (id, message) = self.in_kafka.swap_remove(chance.below(self.in_kafka.len()));
         self.kept.insert(message);
-        let mut out = Vec::new();
-        self.session
-            .on_settled(id, Reason::Success, &mut self.pool, &mut out);
-        self.down.extend(said(&out));
+        let (session, mut ctx) = self.seat.parts();
+        session.on_settled(id, Reason::Success, &mut ctx);
+        self.down.extend(self.seat.said());
     }
 
     /// The client reads one acknowledgement.

@@ -1,4 +1,5 @@
-//! The session against a model written apart from it, and against clients that repeat themselves.
+//! The session against a model written apart from it, against clients that repeat themselves, and
+//! against a whole client over a link that breaks.
 
 #[path = "../codec/chance.rs"]
 #[allow(dead_code, reason = "the codec's tests use the rest of it")]
@@ -7,4 +8,5 @@ mod chance;
 mod exactly_once;
 mod model;
 mod said;
+mod simulation;
 mod sloppy;

@@ -3,12 +3,12 @@
 
 use tributary_proto::close::Close;
 use tributary_proto::reason::Reason;
-use tributary_proto::session::{BusyPool, Reaction, Session, Settled, Terms};
+use tributary_proto::session::{Reaction, Settled};
 use tributary_proto::version::{Qos, Version};
 
 use crate::chance::{Chance, for_seeds};
 use crate::model::{Expected, Model, is_failure};
-use crate::said::{publish, release, said, session};
+use crate::said::{Seat, publish, release};
 
 const SEEDS: u64 = 2_000;
 const STEPS: usize = 200;
@@ -16,11 +16,8 @@ const IDS: usize = 9;
 
 /// A session and its model, side by side.
 struct Pair {
-    session: Session,
+    seat: Seat,
     model: Model,
-    terms: Terms,
-    pool: BusyPool,
-    out: Vec<u8>,
     /// Packet ids that were offered, whose answer is still to come.
     offered: Vec<u16>,
 }
@@ -31,14 +28,8 @@ fn whatever_a_client_says_the_session_does_what_the_model_does() {
         let version = chance.pick(&[Version::V31, Version::V311, Version::V5]);
         let receive_max = 1 + chance.below(6) as u16;
         let mut pair = Pair {
-            session: session(version),
+            seat: Seat::new(version, receive_max),
             model: Model::new(version, receive_max),
-            terms: Terms {
-                receive_max,
-                ..Terms::default()
-            },
-            pool: BusyPool::default(),
-            out: Vec::new(),
             offered: Vec::new(),
         };
         for _ in 0..STEPS {
@@ -49,7 +40,7 @@ fn whatever_a_client_says_the_session_does_what_the_model_does() {
             pair.settle(id, Reason::Success);
         }
         pair.compare();
-        assert_eq!(pair.session.owed_count(), 0, "all was answered");
+        assert_eq!(pair.seat.session.owed_count(), 0, "all was answered");
     });
 }
 
@@ -60,9 +51,8 @@ impl Pair {
             0..4 => self.publish(chance, id),
             4..6 => {
                 self.model.on_release(id);
-                let packet = release(id);
-                let (pool, out) = (&mut self.pool, &mut self.out);
-                let did = self.session.on_packet(&packet, &self.terms, pool, out);
+                let (session, mut ctx) = self.seat.parts();
+                let did = session.on_packet(&release(id), &mut ctx);
                 assert_eq!(did, Reaction::Done);
             }
             // An answer to no one.
@@ -79,8 +69,8 @@ impl Pair {
         let qos = chance.pick(&[Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce]);
         let id = if qos == Qos::AtMostOnce { 0 } else { id };
         let packet = publish(id, qos, qos != Qos::AtMostOnce && chance.flip());
-        let (pool, out) = (&mut self.pool, &mut self.out);
-        let did = self.session.on_packet(&packet, &self.terms, pool, out);
+        let (session, mut ctx) = self.seat.parts();
+        let did = session.on_packet(&packet, &mut ctx);
         let expected = match did {
             Reaction::Done => Expected::Done,
             Reaction::Offer { alias: 0 } => Expected::Offer,
@@ -97,13 +87,14 @@ impl Pair {
             0 => {}
             1 => {
                 let reason = self.reason(chance);
-                let (pool, out) = (&mut self.pool, &mut self.out);
-                let settled = self.session.on_answered(id, qos, reason, pool, out);
-                assert_eq!(settled, Settled::Owed);
+                let (session, mut ctx) = self.seat.parts();
+                let settled = session.on_answered(id, qos, reason, &mut ctx);
+                assert_eq!(settled, Settled::Owed { qos, reason });
                 self.model.on_offered(id, qos, Some(reason.code()));
             }
             _ => {
-                self.session.on_taken(id, qos, &mut self.pool);
+                let (session, mut ctx) = self.seat.parts();
+                session.on_taken(id, qos, 1, &mut ctx);
                 self.model.on_offered(id, qos, None);
                 if qos != Qos::AtMostOnce {
                     self.offered.push(id);
@@ -113,17 +104,14 @@ impl Pair {
     }
 
     fn settle(&mut self, id: u16, reason: Reason) {
-        let (pool, out) = (&mut self.pool, &mut self.out);
-        let (settled, _) = self.session.on_settled(id, reason, pool, out);
+        let (session, mut ctx) = self.seat.parts();
+        let settled = session.on_settled(id, reason, &mut ctx);
         let known = self.model.on_settled(id, reason.code());
-        assert_eq!(
-            settled,
-            if known {
-                Settled::Owed
-            } else {
-                Settled::Unknown
-            }
-        );
+        match settled {
+            Settled::Owed { reason: told, .. } => assert!(known && told == reason),
+            Settled::Unknown => assert!(!known),
+            other => panic!("{other:?}"),
+        }
     }
 
     /// MQTT 3 has no words for a refusal.
@@ -135,11 +123,11 @@ impl Pair {
     }
 
     fn compare(&mut self) {
-        assert_eq!(said(&self.out), self.model.told);
-        self.out.clear();
+        assert_eq!(self.seat.said(), self.model.told);
         self.model.told.clear();
-        assert_eq!(self.session.owed_count(), self.model.owed.len());
-        assert!(self.session.owed_count() <= self.model.receive_max);
+        let owed_count = self.seat.session.owed_count();
+        assert_eq!(owed_count, self.model.owed.len());
+        assert!(owed_count <= self.model.receive_max);
         let refused = |(_, _, answer): &(u8, u16, Option<u8>)| answer.is_some_and(is_failure);
         assert!(
             !self.model.owed.front().is_some_and(refused),

@@ -56,7 +56,7 @@ pub(crate) fn any_name(chance: &mut Chance) -> String {
 
 #[test]
 fn a_topic_finds_exactly_the_subscribers_whose_filters_match_it() {
-    for_seeds(300, |chance| {
+    for_seeds(80, |chance| {
         let mut shard = Shard::new(&IDS, Bounds::default());
         let (mut copies, mut groups) = (0, 0);
         for _ in 0..200 {

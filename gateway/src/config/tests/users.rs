@@ -63,13 +63,14 @@ fn users_can_come_from_the_environment() {
 
 #[test]
 fn mistakes_in_a_file_of_users_are_told_by_its_line_and_repeat_no_secret() {
-    let lines = "s3cret\n:s3cret\na:s3cret\na:s3cret\nb:\nc:SCRAM-SHA-1$s3cret\n\
-                 d:SCRAM-SHA-256$s3cret\ne:SCRAM-SHA-256$4095:W22ZaJ0SNY7soEsUEjb6gQ==\
-                 $WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=\n\
-                 f:SCRAM-SHA-256$4096:W22ZaA==\
-                 $WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=\n\
-                 g:SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm:WG5d8oPm\n";
-    let (file, text) = naming_a_file(lines);
+    const KEY: &str = "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=";
+    let lines = format!(
+        "s3cret\n:s3cret\na:s3cret\na:s3cret\nb:\nc:SCRAM-SHA-1$s3cret\nd:SCRAM-SHA-256$s3cret\n\
+         e:SCRAM-SHA-256$4095:W22ZaJ0SNY7soEsUEjb6gQ==${KEY}:{KEY}\n\
+         f:SCRAM-SHA-256$4096:W22ZaA==${KEY}:{KEY}\n\
+         g:SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm:{KEY}\n"
+    );
+    let (file, text) = naming_a_file(&lines);
     let path = file.0.display();
     let said = faults(&text, &[]);
     let expected = [

@@ -33,6 +33,44 @@ fn the_first_rule_that_matches_wins() {
 }
 
 #[test]
+fn a_rule_for_subscribers_alone_has_no_lane_and_is_not_the_null_route() {
+    let mut after = rule("after", "t");
+    after.local = Local::AfterKafka;
+    let mut kafka_alone = rule("alone", "t");
+    kafka_alone.local = Local::No;
+    let local_only = RouteRule::local_only("home/#");
+    let table = table(&[after, kafka_alone, rule("null", ""), local_only]);
+    let told = |name| {
+        let route = table.find(name).expect("it matches");
+        (route.lane().is_some(), route.is_null(), route.local())
+    };
+    assert_eq!(told("after"), (true, false, Local::AfterKafka));
+    assert_eq!(told("alone"), (true, false, Local::No));
+    assert_eq!(told("null"), (false, true, Local::Yes));
+    assert_eq!(told("home/door"), (false, false, Local::Yes));
+    assert_eq!(table.clusters(), ["main"]);
+}
+
+#[test]
+fn a_rule_that_contradicts_itself_about_subscribers_is_told() {
+    let with = |rule: RouteRule, local| RouteRule { local, ..rule };
+    let rules = [
+        with(RouteRule::local_only("a"), Local::No),
+        with(RouteRule::local_only("b"), Local::AfterKafka),
+        with(rule("c", ""), Local::AfterKafka),
+        with(rule("d", ""), Local::No),
+    ];
+    let errors = RouteTable::compile(&rules).expect_err("three are wrong");
+    let told: Vec<_> = errors.iter().map(|error| (error.rule, error.key)).collect();
+    assert_eq!(
+        told,
+        [(0, "local"), (1, "local"), (2, "local")],
+        "{errors:#?}"
+    );
+    assert!(errors[0].message.contains("topic = \"\""), "{}", errors[0]);
+}
+
+#[test]
 fn lanes_count_the_clusters_in_the_order_of_the_rules() {
     let table = table(&[
         RouteRule::new("a", "one", "t"),

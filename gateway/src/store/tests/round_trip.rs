@@ -6,7 +6,9 @@ use tributary_proto::message::Message;
 use tributary_proto::version::{Qos, Version};
 
 use super::ground::*;
-use crate::store::{EntryState, Op, QueueEntry, SessionRecord, StoredGrant, StoredWill};
+use crate::store::{
+    EntryState, Op, QueueEntry, SessionNumber, SessionRecord, StoredGrant, StoredWill,
+};
 
 #[test]
 fn a_new_store_is_empty_and_stays_so() {
@@ -89,7 +91,7 @@ fn a_session_comes_back_with_all_that_hangs_on_it() {
     assert_eq!(reopen(&folder).sessions, [wanted]);
 }
 
-fn subscribe(session: crate::store::SessionNumber, filter: &str, grant: StoredGrant) -> Op {
+fn subscribe(session: SessionNumber, filter: &str, grant: StoredGrant) -> Op {
     Op::SubscriptionPut {
         session,
         filter: filter.into(),
@@ -97,7 +99,7 @@ fn subscribe(session: crate::store::SessionNumber, filter: &str, grant: StoredGr
     }
 }
 
-fn taken(session: crate::store::SessionNumber, packet_id: u16) -> Op {
+fn taken(session: SessionNumber, packet_id: u16) -> Op {
     Op::IdTaken { session, packet_id }
 }
 
@@ -140,19 +142,9 @@ fn a_queue_comes_back_in_order_with_how_far_each_delivery_had_come() {
             .chain(puts.map(put))
             .collect(),
     );
-    let sent = |seq, packet_id| Op::QueueSent {
-        session: number,
-        seq,
-        packet_id,
-    };
-    let received = |seq| Op::QueueReceived {
-        session: number,
-        seq,
-    };
-    let done = |seq| Op::QueueDone {
-        session: number,
-        seq,
-    };
+    let sent = |seq, packet_id| sent(number, seq, packet_id);
+    let received = |seq| received(number, seq);
+    let done = |seq| done(number, seq);
     running.commit(vec![
         sent(1, 11),
         sent(2, 12),
@@ -177,6 +169,22 @@ fn a_queue_comes_back_in_order_with_how_far_each_delivery_had_come() {
         (300, EntryState::Waiting, &rich),
     ];
     assert_eq!(found, wanted);
+}
+
+fn sent(session: SessionNumber, seq: u64, packet_id: u16) -> Op {
+    Op::QueueSent {
+        session,
+        seq,
+        packet_id,
+    }
+}
+
+fn received(session: SessionNumber, seq: u64) -> Op {
+    Op::QueueReceived { session, seq }
+}
+
+fn done(session: SessionNumber, seq: u64) -> Op {
+    Op::QueueDone { session, seq }
 }
 
 #[test]

@@ -127,6 +127,22 @@ fn a_report_while_the_client_is_away_is_told_when_it_repeats_itself() {
 }
 
 #[test]
+fn pubrecs_on_a_new_connection_leave_in_the_order_of_its_publishes() {
+    let mut bench = Bench::new(Version::V5);
+    bench.take(1, QOS_2);
+    bench.take(2, QOS_2);
+    bench.gone(true);
+    assert!(bench.settle(1, Reason::Success));
+    bench.resume(Profile::PLAIN);
+    assert_eq!(bench.give(publish(1, QOS_2)), Did::Done);
+    assert_eq!(bench.written(), [], "2 may still be said before it");
+    assert_eq!(bench.give(publish(2, QOS_2)), Did::Done);
+    assert_eq!(bench.written(), [PUBREC, 2, 0, 1]);
+    assert!(bench.settle(2, Reason::Success));
+    assert_eq!(bench.written(), [PUBREC, 2, 0, 2]);
+}
+
+#[test]
 fn the_receive_maximum_begins_anew_with_each_connection() {
     let mut bench = Bench::new(Version::V5);
     (1..=3).for_each(|id| bench.take(id, QOS_2));

@@ -104,6 +104,29 @@ impl Opener {
         self.retries.push(Reverse((now_ns, slot)));
     }
 
+    /// Everyone connects anew from `start_ns` on, as fast as is answered; what was planned is off.
+    pub fn restart(&mut self, start_ns: u64) {
+        (self.start_ns, self.interval_ns, self.next_fresh) = (start_ns, 0.0, 0);
+        self.retries = BinaryHeap::new();
+        self.deadlines = VecDeque::new();
+    }
+
+    /// Opens nobody until the next restart.
+    pub fn pause(&mut self) {
+        self.next_fresh = self.clients;
+        self.retries = BinaryHeap::new();
+    }
+
+    /// Forgets the deadlines at the front whose connects have come to their end, so that they are
+    /// no more than the connects on their way.
+    pub fn forget_settled(&mut self, mut is_settled: impl FnMut(u32) -> bool) {
+        while let Some((_, slot, _)) = self.deadlines.front()
+            && is_settled(*slot)
+        {
+            self.deadlines.pop_front();
+        }
+    }
+
     /// The slot and generation of a connect whose time for a CONNACK is over; the caller knows
     /// whether that connect is still on its way.
     pub fn poll_overdue(&mut self, now_ns: u64) -> Option<(u32, u32)> {
@@ -179,6 +202,17 @@ mod tests {
         assert!(pause_ns(0) >= BACKOFF_NS / 2 && pause_ns(0) <= BACKOFF_NS);
         assert!(pause_ns(3) >= BACKOFF_NS * 4 && pause_ns(3) <= BACKOFF_NS * 8);
         assert!(pause_ns(60_000) <= BACKOFF_NS << BACKOFF_DOUBLINGS_MAX);
+    }
+
+    #[test]
+    fn after_a_restart_everyone_is_fresh_again() {
+        let mut opener = Opener::new(0, 10.0, 2, 8, 1);
+        opener.retry_at_once(1, 0);
+        opener.pause();
+        assert_eq!(opener.poll_due(NANOS_PER_SEC), None);
+        opener.restart(50);
+        let due: Vec<_> = std::iter::from_fn(|| opener.poll_due(50)).collect();
+        assert_eq!(due, [(0, 50), (1, 50)]);
     }
 
     #[test]

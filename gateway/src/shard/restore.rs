@@ -1,0 +1,135 @@
+//! Builds a shard's sessions and retained messages up again from what the store has.
+
+use tributary_proto::message::Message;
+use tributary_proto::session::{Change, Identifiers, Profile, Session, Will};
+use tributary_proto::subscriptions::{Grant, Held};
+use tributary_ring::Conn;
+
+use super::client::{Client, Extra, Listed, Paused, Reading, after};
+use super::wheel::Wheel;
+use super::world::{World, context};
+use crate::store::{EntryState, Recovered, RecoveredSession, SessionRecord, StoredWill};
+
+impl World {
+    /// Takes over what the store has; before any client is let in.
+    pub(super) fn restore(&mut self, recovered: Recovered) {
+        for session in recovered.sessions {
+            self.restore_session(session);
+        }
+        for message in recovered.retained {
+            self.retained.set(message);
+        }
+        for will in recovered.wills {
+            self.owe_recovered_will(will.message);
+        }
+        self.tell_interest();
+    }
+
+    fn restore_session(&mut self, session: RecoveredSession) {
+        let profile = Profile {
+            session_expiry_secs: session.record.expiry_secs,
+            ..Profile::PLAIN
+        };
+        let version = session.record.version;
+        let Ok(rules) = Session::stored(version, &profile, &mut self.commons.profiles) else {
+            return;
+        };
+        let left_sec = session.record.disconnected_at_sec.unwrap_or(self.base_sec);
+        let heard_tick = match session.record.expiry_secs {
+            SessionRecord::NEVER => u32::MAX,
+            secs => self.tick_of(left_sec.saturating_add(secs)),
+        };
+        let will = session.will.map(|will| self.restore_will(*will, left_sec));
+        let (will, will_tick) = will.unzip();
+        let at = self.clients.insert(Client {
+            session: rules,
+            id: session.client_id,
+            io: None,
+            extra: Some(Box::new(Extra {
+                user: None,
+                will,
+                will_tick: will_tick.unwrap_or(0),
+                number: Some(session.number),
+                method: None,
+            })),
+            conn: Conn::NOWHERE,
+            heard_tick,
+            wheel_next: Wheel::OFF,
+            wheel_previous: Wheel::OFF,
+            ring: 0,
+            reading: Reading::Nothing,
+            paused: Paused::default(),
+            heat: 0,
+            heat_sec: 0,
+            listed: Listed::default(),
+            generation: 0,
+            held: Held::default(),
+        });
+        let Some(client) = at.and_then(|at| self.clients.find(at)) else {
+            return;
+        };
+        let index = at.map_or(0, |at| at.index);
+        for (filter, stored) in &session.subscriptions {
+            let grant = Grant {
+                qos: stored.qos,
+                no_local: stored.no_local,
+                retain_as_published: stored.retain_as_published,
+                identifier: stored.identifier,
+            };
+            let (id, held, changes) = (&client.id, &mut client.held, &mut self.changes);
+            self.subscriptions
+                .subscribe(index, id, held, filter, grant, changes);
+        }
+        let queued = session.queue.into_iter().flat_map(|one| {
+            let seq = one.seq;
+            let queued = Change::Queued {
+                seq,
+                message: one.entry.message,
+                qos: one.entry.qos,
+                retain: one.entry.retain,
+                identifiers: Identifiers::from(&*one.entry.identifiers),
+            };
+            let (sent, received) = match one.state {
+                EntryState::Waiting => (None, None),
+                EntryState::Sent { packet_id } => (Some(Change::Sent { seq, packet_id }), None),
+                EntryState::Received { packet_id } => (
+                    Some(Change::Sent { seq, packet_id }),
+                    Some(Change::Received { seq }),
+                ),
+            };
+            [Some(queued), sent, received].into_iter().flatten()
+        });
+        let taken = session.taken.into_iter();
+        let taken = taken.map(|packet_id| Change::Taken { packet_id });
+        let changes: Vec<Change> = queued.chain(taken).collect();
+        client
+            .session
+            .restore(changes.into_iter(), &mut context!(self, client));
+        self.journal.drain().for_each(drop);
+        let due_tick = client.due_tick();
+        if let Some(tick) = due_tick {
+            self.wheel.put(&mut self.clients, index, tick);
+        }
+    }
+
+    /// A will as it was, and when it is due: its client's connection ended with the process if not
+    /// before.
+    fn restore_will(&self, stored: StoredWill, left_sec: u32) -> (Box<Will>, u32) {
+        let due_sec = stored
+            .due_sec
+            .unwrap_or_else(|| left_sec.saturating_add(stored.delay_secs));
+        let expires_at_sec = stored.message.expires_at_sec;
+        let will = Will {
+            expiry_secs: (expires_at_sec != Message::NEVER)
+                .then(|| expires_at_sec.saturating_sub(self.base_sec)),
+            message: stored.message,
+            delay_secs: stored.delay_secs,
+        };
+        (Box::new(will), self.tick_of(due_sec))
+    }
+
+    /// The tick of a second since 1970; the first one for what is past.
+    fn tick_of(&self, sec: u32) -> u32 {
+        after(0, sec.saturating_sub(self.base_sec))
+    }
+}
