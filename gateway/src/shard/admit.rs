@@ -147,13 +147,8 @@ impl World {
         let written = session::welcome(admission, &self.terms, &said, &mut welcome);
         self.scratch = welcome;
         written?;
-        let session = match Session::new(admission, &mut self.commons.profiles) {
-            Ok(session) => session,
-            Err(reason) => {
-                self.scratch.clear();
-                return Err(reason);
-            }
-        };
+        let session = Session::new(admission, &mut self.commons.profiles)
+            .inspect_err(|_| self.scratch.clear())?;
         let user = connect.user_name.map(|user| {
             Box::new(Extra {
                 user: Some(user.into()),
