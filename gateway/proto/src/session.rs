@@ -31,9 +31,11 @@
 //! session.restore(changes, ctx)                   offline, as the store has it
 //! ```
 //!
-//! `ctx` is a [`Context`]: the terms, the shard's [`Commons`] (profiles, pool, queued bytes, losses),
-//! the session's [`Journal`], the time, the room left for this client, and where to write. A session
-//! must end by `on_gone(false, ..)`, which gives back what it has of the commons.
+//! `ctx` is a [`Context`]: the terms, the shard's [`Commons`] (profiles, pool, queued bytes,
+//! losses), the session's [`Journal`], the time, the room left for this client, and where to write.
+//! A session ends by `on_gone(false, ..)`, which gives back what it has of the commons, and goes
+//! from one connection to the next by `on_gone(true, ..)` and `resume`. Bytes of the old connection
+//! that were held back for a store are to be dropped between the two.
 
 mod admission;
 mod alias;
@@ -98,6 +100,8 @@ const _: () = assert!(size_of::<Session>() == 16);
 const CONNECTED: u8 = 1;
 /// In `flags`: its CONNECT named a method of authentication.
 const HAS_METHOD: u8 = 2;
+/// In `flags`: the connection goes on with an earlier session.
+const RESUMED: u8 = 4;
 
 /// What is to be done about a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

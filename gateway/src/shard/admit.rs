@@ -188,13 +188,8 @@ impl World {
         let assigned = connect.client_id.is_empty().then(|| self.assign_id());
         let id = assigned.as_deref().unwrap_or(connect.client_id);
         self.welcome(admission, id, assigned.is_some(), false, connect, &proof)?;
-        let session = match Session::new(admission, &mut self.commons.profiles) {
-            Ok(session) => session,
-            Err(reason) => {
-                self.scratch.clear();
-                return Err(reason);
-            }
-        };
+        let session = Session::new(admission, &mut self.commons.profiles)
+            .inspect_err(|_| self.scratch.clear())?;
         let extra = self.extra_of(id, connect, admission, proof, None);
         let admitted = self.clients.insert(Client {
             session,

@@ -1,6 +1,6 @@
 //! Whatever packets and messages come and however answers come home, acknowledgements leave in the
-//! order of the PUBLISHes, none for what was not settled; no packet id is given twice, no more is in
-//! flight than was agreed; and the journal tells all of it.
+//! order of the PUBLISHes, none for what was not settled; no packet id is given twice, no more is
+//! in flight than was agreed; and the journal tells all of it.
 #![no_main]
 #[path = "../interpreter.rs"]
 mod interpreter;

@@ -35,7 +35,7 @@ pub(super) struct Unreleased {
     earlier_count: usize,
 }
 
-/// Boxes of [`Busy`] that wait for their next client; bounded.
+/// Boxes for what is unfinished, which wait for their next client; bounded.
 #[derive(Debug, Default)]
 pub struct BusyPool {
     // A box goes from here into a session and back as it is: no copy, no allocation.

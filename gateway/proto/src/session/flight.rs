@@ -41,8 +41,8 @@ impl Flight {
         self.sent.is_empty() && self.released.is_empty()
     }
 
-    /// How much of the client's Receive Maximum is used \[MQTT-4.9.0-1\]. A PUBREL that is sent again
-    /// on a new connection need not be counted and is: that can only be too careful.
+    /// How much of the client's Receive Maximum is used \[MQTT-4.9.0-1\]. A PUBREL that is sent
+    /// again on a new connection need not be counted and is: that can only be too careful.
     pub(super) fn unacknowledged_count(&self) -> usize {
         self.told_count + self.released.len()
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::flight::{Released, Sent};
 use super::queue::Waiting;
 use super::room::{hold, release};
-use super::{Admission, CONNECTED, Change, Context, HAS_METHOD, Loss, Profile, Profiles, Session};
+use super::{
+    Admission, CONNECTED, Change, Context, HAS_METHOD, Loss, Profile, Profiles, RESUMED, Session,
+};
 use crate::encode;
 use crate::message::Message;
 use crate::reason::Reason;
@@ -63,6 +65,7 @@ impl Session {
         profiles.release(self.profile);
         self.profile = profile;
         self.connect(admission);
+        self.flags |= RESUMED;
         if let Some(busy) = &self.busy {
             for released in &busy.flight.released {
                 let (id, reason) = (released.packet_id, Reason::Success);

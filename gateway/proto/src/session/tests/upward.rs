@@ -2,7 +2,6 @@
 
 use super::bench::*;
 use crate::close::Close;
-use crate::packet::{Packet, Publish, PublishProperties};
 use crate::reason::Reason;
 use crate::session::busy::ENTRIES_KEPT;
 use crate::session::{Settled, Terms};
