@@ -1,7 +1,5 @@
 //! What other shards ask of this one.
 
-use std::num::NonZeroU64;
-
 use tributary_proto::reason::Reason;
 
 use super::world::World;
@@ -59,8 +57,7 @@ impl World {
     /// Settles what was known at once and had to wait for its claim to be made.
     pub(super) fn settle_later(&mut self) {
         while let Some((claim, reason)) = self.later.pop() {
-            let claim: NonZeroU64 = claim;
-            self.settle(claim, reason);
+            self.on_settled(claim.get(), reason);
         }
     }
 }
