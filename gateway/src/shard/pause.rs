@@ -53,6 +53,9 @@ impl World {
     /// A lane has room again: everyone who waited for one tries again, and waits again if that
     /// was not the lane.
     pub(super) fn on_room(&mut self) {
+        // If it was the store's: what it had no room for goes before whoever waited for that, or
+        // they would find it still full, and nobody would ring for them again.
+        self.keeper.submit();
         for at in mem::take(&mut self.waiting) {
             if self.clients.find(at).is_some() {
                 self.resume(at.index, Paused::LANE);
