@@ -292,6 +292,10 @@ impl World {
         let Some(client) = self.clients.find(at) else {
             return;
         };
+        // The message went out and only its topic's retained one is the old one. MQTT 3 has no word
+        // for that but the end of the connection, after which the message would come again.
+        let is_told = refusal.is_some() || client.session.version() == Version::V5;
+        let reason = if is_told { reason } else { Reason::Success };
         let settled =
             client
                 .session
