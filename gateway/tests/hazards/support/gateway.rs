@@ -21,6 +21,7 @@ pub(crate) struct Launch {
     kafka: Option<String>,
     connections_max: Option<usize>,
     descriptors_max: Option<usize>,
+    counts_memory: bool,
 }
 
 impl Launch {
@@ -49,6 +50,12 @@ impl Launch {
         self
     }
 
+    /// The allocator keeps nothing back for its threads: what it counts as live is.
+    pub(crate) fn counts_memory(mut self) -> Launch {
+        self.counts_memory = true;
+        self
+    }
+
     pub(crate) fn start(self) -> Gateway {
         let mut command = match self.descriptors_max {
             None => tributary(),
@@ -63,6 +70,9 @@ impl Launch {
         }
         if let Some(count) = self.connections_max {
             command.args(["--max-connections", &count.to_string()]);
+        }
+        if self.counts_memory {
+            command.env("MALLOC_CONF", "tcache:false");
         }
         Gateway::from_child(command.spawn().expect("the gateway's binary runs"))
     }
@@ -146,6 +156,13 @@ impl Gateway {
     /// SIGTERM: the order to drain.
     pub(crate) fn terminate(&self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM)
+            .expect("the child has not been reaped");
+    }
+
+    /// SIGKILL: it says nothing to anyone and writes nothing any more. Dropping it waits for its
+    /// end.
+    pub(crate) fn kill(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::KILL)
             .expect("the child has not been reaped");
     }
 
