@@ -62,6 +62,7 @@ impl Shard {
 
     /// Looks at the mailbox and at every ring once, without waiting; says how much there was.
     fn turn(&mut self, mailbox: &Mailbox) -> io::Result<usize> {
+        self.world.begin_turn();
         let mut done = self.drain_mailbox(mailbox);
         let only = self.planes.len() == 1;
         for ring in 0..self.planes.len() {
@@ -88,7 +89,7 @@ impl Shard {
             return Ok(()); // The other rings are looked at before anyone sleeps.
         }
         let missed = self.sound_others()?;
-        let is_restless = mem::take(&mut self.world.is_restless);
+        let is_restless = mem::take(&mut self.world.is_restless) || !self.world.weary.is_empty();
         if missed == 0 && !mailbox.is_unseen() && !is_restless {
             let timeout_micros = micros_to_tick(started.elapsed());
             let gather_micros = self.gather.micros();
