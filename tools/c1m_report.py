@@ -127,15 +127,14 @@ def _storm(facts, name, run):
 
 
 def _killed(facts, run):
-    """The curve says when all were back, the clock when the successor listened."""
-    started = run["report"]["started_unix_ms"] / 1e3 - run["report"]["elapsed_secs"]
+    """The curve says when all were back: its seconds count from the load generator's start."""
+    killed = run["killed"] - run["began"]
     curve = run["report"]["counts"]["curve"]
-    origin = run["began"] if abs(started - run["began"]) > 5 else started
-    listening = run["listening_again"] - origin
-    back = next((x for x, y in curve if x > listening and y >= facts["connections"]), None)
+    down = next((x for x, y in curve if x >= killed and y < facts["connections"]), killed)
+    back = next((x for x, y in curve if x > down and y >= facts["connections"]), None)
     return {
         "dead_secs": run["listening_again"] - run["killed"],
-        "return_secs": back - listening if back else None,
+        "return_secs": back - killed if back else None,
         "user_bytes_after": run["end"]["user_bytes"],
     }
 
@@ -207,8 +206,8 @@ the same pings. Percent of a core is at the full rate of pings: clients / keep-a
 _PINGS_HEAD = ["", "us per ping", "to the floor", "% of a core", "pings/s", "p50 ms", "p99 ms",
                "kernel B, both ends", "us per connect"]
 _STORMS = """All clients drop at once, and then come back as fast as they can. CPU is the gateway's.
-After kill -9 the return counts from when the next gateway listens; until then the kernel closes
-what the last one had open.
+After kill -9 "drop" is the time until the next gateway says that it is ready, and "back" counts
+from the kill: the kernel closes what the last one had open meanwhile.
 """
 _STORMS_HEAD = ["", "drop s", "back s", "connects/s", "p50 ms", "p99 ms", "max ms", "us per connect",
                 "refused", "missing"]

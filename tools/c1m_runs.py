@@ -119,8 +119,8 @@ def storm_kill(args):
     hold = args.connections / 5_000 + 60
     options = ["--keepalive", str(args.keepalive), "--hold", str(hold), "--reconnect"]
     # The number of the process changes, so that the load generator cannot watch it.
-    crowd = Clients(server, args.connections, *options, watch_pid=False)
     began = time.time()
+    crowd = Clients(server, args.connections, *options, watch_pid=False)
     try:
         _await(crowd)
         killed = time.time()
