@@ -2,8 +2,9 @@
 .DEFAULT_GOAL := help
 MINUTES ?= 10
 SECONDS ?= 3
+CONNECTIONS ?= 1000000
 
-.PHONY: help demo test fuzz bench
+.PHONY: help demo test fuzz bench c1m compare
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
@@ -24,3 +25,13 @@ bench: ## measure against floor, mosquitto and Kafka, SECONDS=3 per trial (2: a 
 	@tools/setup.sh test
 	cargo build --release --locked --quiet -p tributary -p tributary-loadgen
 	@tools/bench/bench.py --seconds $(SECONDS)
+
+c1m: ## hold CONNECTIONS=1000000 clients in a network namespace, storms and all; writes results/
+	@tools/setup.sh demo
+	cargo build --release --locked --quiet -p tributary -p tributary-loadgen
+	@tools/c1m.py --connections $(CONNECTIONS)
+
+compare: ## 15,000 clients each on mosquitto and Tributary, side by side; writes results/
+	@tools/setup.sh test
+	cargo build --release --locked --quiet -p tributary -p tributary-loadgen
+	@tools/c1m_compare.py
