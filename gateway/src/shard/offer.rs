@@ -264,6 +264,9 @@ impl World {
         if ticket.slot == HELD_SLOT
             && let Some(held) = self.held.remove(&word)
         {
+            if self.held.len() == HELD_MESSAGES_MAX / 2 {
+                self.on_room();
+            }
             if refusal.is_none() {
                 self.find_reach(&held.message.topic);
                 // Kafka has it, so its subscribers get it, whatever is waiting already.
