@@ -65,6 +65,12 @@ impl Keeper {
         self.handle.is_some()
     }
 
+    /// The last batch that the store has taken.
+    #[cfg(test)]
+    pub(super) fn submitted(&self) -> u64 {
+        self.handle.as_ref().map_or(0, StoreHandle::last)
+    }
+
     /// Whether publishers must wait for the store.
     pub(super) fn is_full(&self) -> bool {
         self.is_full
