@@ -1,5 +1,9 @@
 //! The command line: every flag, its default and its examples.
 
+mod deliver;
+
+pub use deliver::DeliverArgs;
+
 use crate::clock::secs_to_ns;
 use crate::codec::Version;
 use crate::failure::Failure;
@@ -67,6 +71,9 @@ pub enum Command {
     /// Publishes in an open loop: latencies count from when a message ought to have left.
     #[command(after_help = PUBLISH_EXAMPLES)]
     Publish(PublishArgs),
+    /// From device to device: publishes, subscribes, and checks every message that arrives.
+    #[command(after_help = deliver::EXAMPLES)]
+    Deliver(DeliverArgs),
     /// Reads Kafka back and compares it with what was acknowledged; exit 3 at any fault.
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
