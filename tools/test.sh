@@ -94,10 +94,12 @@ step stock-kafka    stock kafka
 step stock-embedded stock embedded
 step stock-clients  stock_clients clients
 step stock-durable  stock_clients durable --durable
+step scram          python3 gateway/tests/stock/scram.py --gateway "$gateway"
 finish hazards
 step demo-small     env DEMO_CLIENTS=1000 DEMO_RATE=2000 DEMO_SECS=5 tools/demo.sh
 finish fetch-deny
 begin deny          deny
 step fuzz           fuzz
 finish deny
+step conformance    tools/conformance.py
 summary
