@@ -3,10 +3,10 @@
 MINUTES ?= 10
 SECONDS ?= 3
 
-.PHONY: help demo test fuzz bench
+.PHONY: help demo test fuzz bench bench4
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
 
 demo: ## build, let 10,000 devices publish to an embedded Kafka for 15 seconds, verify what arrived
 	@tools/setup.sh demo
@@ -24,3 +24,9 @@ bench: ## measure against floor, mosquitto and Kafka, SECONDS=3 per trial (2: a 
 	@tools/setup.sh test
 	cargo build --release --locked --quiet -p tributary -p tributary-loadgen
 	@tools/bench/bench.py --seconds $(SECONDS)
+
+bench4: ## measure subscriptions, deliveries and the store beside mosquitto, SECONDS=3 per trial
+	@tools/setup.sh test
+	cargo build --release --locked --quiet -p tributary -p tributary-loadgen --bins \
+	  --example store_choice
+	@tools/bench/bench.py --subject mqtt-server --seconds $(SECONDS)
