@@ -4,10 +4,10 @@ MINUTES ?= 10
 SECONDS ?= 3
 CONNECTIONS ?= 1000000
 
-.PHONY: help demo test fuzz bench c1m compare
+.PHONY: help demo test fuzz bench bench-mqtt c1m compare
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "make %-10s %s\n", $$1, $$2 }'
 
 demo: ## build, let 10,000 devices publish to an embedded Kafka for 15 seconds, verify what arrived
 	@tools/setup.sh demo
@@ -35,3 +35,9 @@ compare: ## 15,000 clients each on mosquitto and Tributary, side by side; writes
 	@tools/setup.sh test
 	cargo build --release --locked --quiet -p tributary -p tributary-loadgen
 	@tools/c1m_compare.py
+
+bench-mqtt: ## measure subscriptions, deliveries and the store beside mosquitto, SECONDS=3 per trial
+	@tools/setup.sh test
+	cargo build --release --locked --quiet -p tributary -p tributary-loadgen --bins \
+	  --example store_choice
+	@tools/bench/bench.py --subject mqtt-server --seconds $(SECONDS)

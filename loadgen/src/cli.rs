@@ -131,6 +131,7 @@ impl ClientArgs {
             connack_wait_ns: secs_to_ns(self.connack_wait),
             source_addresses: self.source_addresses,
             fleet: FleetPlan::default(),
+            filters: Vec::new(),
             reconnect: false,
             publish: None,
         })
@@ -165,6 +166,10 @@ pub struct ConnectArgs {
     /// Each client subscribes to `dev/{client}/cmd`.
     #[arg(long)]
     pub subscribe_own: bool,
+    /// Each client subscribes to this, too; may be given again. Its id replaces `{client}`, its
+    /// number a braced `n`.
+    #[arg(long = "subscribe", value_name = "TEMPLATE")]
+    pub filters: Vec<String>,
     /// Percentage of the clients that disconnect and come back each second.
     #[arg(long, value_name = "PCT", default_value_t = 0.0, value_parser = amount)]
     pub churn: f64,

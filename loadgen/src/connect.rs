@@ -105,6 +105,7 @@ fn plan(args: &ConnectArgs) -> Result<Plan, Failure> {
             farewell: args.farewell,
             publishers: args.publishers,
         },
+        filters: args.filters.clone(),
         publish: (args.publishers > 0).then_some(publish),
         ..args.clients.plan(args.connections)?
     })
