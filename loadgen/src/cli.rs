@@ -310,6 +310,9 @@ pub struct FloorArgs {
     /// Serves over io_uring in any case.
     #[arg(long)]
     pub rings: bool,
+    /// Over rings: idle peers are armed with a multishot receive instead of a one-shot poll.
+    #[arg(long, requires = "rings")]
+    pub multishot: bool,
     /// Threads, each with an epoll or rings and a listener of its own.
     #[arg(
         long, value_name = "N", default_value_t = 1, value_parser = clap::
