@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Measures one subject in one run on one machine and writes a folder in results/: `make bench` the
-main job, `make bench4` the MQTT server."""
+main job, `make bench-mqtt` the MQTT server."""
 import argparse
 import os
 import sys

@@ -26,7 +26,9 @@ use super::keep::Keeper;
 use super::log_budget::LogBudget;
 use super::offer::Held;
 use super::prove::Pending;
+use super::shed::Shed;
 use super::speak::Speaker;
+use super::stall::Pardon;
 use super::wheel::Wheel;
 use super::wills::DueWill;
 use crate::auth::{Exchange, Users};
@@ -223,6 +225,12 @@ pub(super) struct World {
     pub now_tick: u32,
     /// Whether the gateway drains.
     pub draining: bool,
+    /// When newcomers are turned away.
+    pub shed: Shed,
+    /// Slots or memory are short: who says nothing is not waited for as long as usual.
+    pub is_impatient: bool,
+    /// Until when nobody's silence counts.
+    pub pardon: Pardon,
     /// Lines about single connections that may still be written this second.
     pub log_budget: LogBudget,
     /// Numbers for client ids that the server assigns.
@@ -339,6 +347,9 @@ impl World {
             scratch: Vec::with_capacity(4096),
             now_tick: 0,
             draining: false,
+            shed: Shed::default(),
+            is_impatient: false,
+            pardon: Pardon::default(),
             log_budget: LogBudget::default(),
             assigned_count: 0,
         };
