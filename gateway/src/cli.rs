@@ -56,6 +56,28 @@ pub struct RunArgs {
     /// Clients at the same time [default: what the descriptor limit allows]
     #[arg(long, value_name = "N")]
     pub max_connections: Option<u64>,
+    /// When the descriptor limit is too low for --max-connections: refuse to start, or fit as many
+    /// as it allows [default: refuse]
+    #[arg(long, value_name = "refuse|fit", value_parser = descriptors)]
+    pub descriptors: Option<Descriptors>,
+}
+
+fn descriptors(word: &str) -> Result<Descriptors, String> {
+    match word {
+        "refuse" => Ok(Descriptors::Refuse),
+        "fit" => Ok(Descriptors::Fit),
+        _ => Err("write refuse or fit".into()),
+    }
+}
+
+/// What to do when the descriptor limit is too low for the connections that were asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Descriptors {
+    /// Do not start.
+    #[default]
+    Refuse,
+    /// Start for as many as fit, and say so.
+    Fit,
 }
 
 /// What to check.

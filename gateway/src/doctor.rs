@@ -11,7 +11,7 @@ mod memory;
 mod network;
 mod told;
 
-pub use host::Host;
+pub use host::{Host, memory_bytes};
 
 use crate::limits::{RINGS_PER_SHARD_MAX, TABLE_SLOTS_MAX, usable_table_slots};
 

@@ -33,4 +33,6 @@ pub mod log;
 
 pub mod bound;
 
+pub mod overload;
+
 pub mod limits;

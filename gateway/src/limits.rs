@@ -63,6 +63,9 @@ pub const NOTE_BYTES_PER_SHARD_MAX: usize = 64 << 20;
 /// Notes a shard looks at before it looks at its rings again.
 pub const NOTES_PER_TURN: usize = 1024;
 
+/// Messages that a shard gives to subscribers in one turn before publishers wait for the next; one
+/// message goes to all its subscribers at once, so it may be more by those.
+pub const DELIVERIES_PER_TURN: usize = 16_384;
 /// Wills that wait for room in a lane or another shard.
 pub const WILLS_DUE_MAX: usize = 1 << 20;
 /// Messages of one shard whose subscribers wait until Kafka has them.
@@ -88,6 +91,29 @@ pub const DEMOTIONS_PER_SEC_MAX: usize = 512;
 
 /// Clients told to leave per tick and shard while draining: a storm elsewhere is not our goal.
 pub const DRAIN_CLIENTS_PER_TICK: usize = 2_000;
+/// Connections that begin to be read in one turn, so that a storm of newcomers leaves the turn to
+/// the clients; and as many while the shard is behind anyway.
+pub const NEWCOMERS_PER_TURN: usize = 256;
+/// See above.
+pub const NEWCOMERS_PER_TURN_BEHIND: usize = 16;
+/// CONNECTs let in per second and shard when nothing is said: a core can do no more.
+pub const CONNECTS_PER_SEC_AND_SHARD: u32 = 25_000;
+/// How long a connection that says nothing is waited for while memory is short.
+pub const IMPATIENT_TICKS: u32 = TICKS_PER_SEC;
+/// How long after the last newcomer was turned away for the rate or the table that is over.
+pub const SHED_SPELL_TICKS: u32 = TICKS_PER_SEC;
+/// Time between two lines about the beginning of the same overload.
+pub const SHED_LINE_TICKS_MIN: u32 = 10 * TICKS_PER_SEC;
+/// Part of the memory of the machine, or of its cgroup, that the gateway takes at most, in percent.
+pub const MEMORY_PERCENT_MAX: u64 = 85;
+/// Kernel memory of an idle connection with its one-shot poll, measured at 4,132 B; rounded up.
+pub const KERNEL_BYTES_PER_CONNECTION: u64 = 4_200;
+/// Ticks that must be missing in a row before it is said that the thread has stalled.
+pub const STALL_TICKS_MIN: u32 = 2;
+/// How long after a stall, and the stall's own time besides, what has gathered in the sockets may
+/// take to be read before anyone's silence counts.
+pub const CATCH_UP_TICKS: u32 = 2 * TICKS_PER_SEC;
+
 /// Log lines about single connections per shard and second; the rest is counted.
 pub const CONNECTION_LINES_PER_SEC_MAX: u32 = 20;
 

@@ -8,6 +8,7 @@
 mod common;
 mod lanes;
 mod layout;
+mod memory;
 mod signals;
 
 use std::fmt::Display;
@@ -27,9 +28,10 @@ use crate::books::{Names, ShardBooks};
 use crate::cli::{CheckArgs, RunArgs};
 use crate::config::{self, Settings};
 use crate::control::{self, ControlHandle, ControlState, Readiness};
-use crate::limits::TICKS_PER_SEC;
+use crate::limits::{CONNECTS_PER_SEC_AND_SHARD, TICKS_PER_SEC};
 use crate::mailbox::{Mailbox, Mailboxes};
-use crate::shard::{self, Meeting, ShardPlan, WorldPlan};
+use crate::overload::Memory;
+use crate::shard::{self, Meeting, ShardPlan, ShedPlan, WorldPlan};
 use crate::store::Store;
 use crate::{bound, kafka, log};
 use common::Common;
@@ -279,6 +281,9 @@ fn start_shards(
 ) -> Result<(), Refusal> {
     let meeting = Arc::new(Meeting::new(layout.shards));
     let connected = Arc::new(AtomicUsize::new(0));
+    let memory = Arc::new(memory::bound(&settings.overload));
+    tracing::debug!(bytes_max = memory.bytes_max(), "newcomers stop at this memory");
+    let shed = shed_plan(settings, layout.shards, &memory);
     let mut listeners = listeners.into_iter();
     let mut threads = Vec::new();
     for index in 0..layout.shards {
@@ -312,6 +317,7 @@ fn start_shards(
             listeners: listeners.by_ref().take(layout.rings_per_shard).collect(),
             mailboxes: mailboxes.clone(),
             meeting: Arc::clone(&meeting),
+            shed: shed.clone(),
         };
         let thread = shard::start(plan).map_err(|error| {
             format!(
@@ -322,6 +328,7 @@ fn start_shards(
         threads.push(thread);
     }
     let all_open = meeting.wait();
+    memory::watch(memory, meeting).map_err(|error| sentence("thread", &error))?;
     let happenings = happenings.clone();
     let join = move || {
         let results: Vec<_> = threads.into_iter().map(shard::join).collect();
@@ -334,6 +341,21 @@ fn start_shards(
     }
     let thread = std::thread::Builder::new().name("join".into()).spawn(join);
     thread.map(drop).map_err(|error| sentence("thread", &error))
+}
+
+fn shed_plan(settings: &Settings, shards: usize, memory: &Arc<Memory>) -> ShedPlan {
+    let overload = &settings.overload;
+    let per_shard = overload
+        .connects_per_sec
+        .map_or(CONNECTS_PER_SEC_AND_SHARD, |rate| {
+            rate.div_ceil(shards as u32)
+        });
+    ShedPlan {
+        connects_per_sec: per_shard,
+        event_delay_micros_max: u64::from(overload.event_delay_millis_max) * 1_000,
+        lane_full_ticks_max: overload.lane_full_secs_max * TICKS_PER_SEC,
+        memory: Arc::clone(memory),
+    }
 }
 
 fn sentence(what: &str, error: &dyn Display) -> Refusal {

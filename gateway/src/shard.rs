@@ -24,6 +24,7 @@ mod gather;
 mod groups;
 mod keep;
 mod log_budget;
+mod newcomers;
 mod notes;
 mod offer;
 mod owners;
@@ -32,9 +33,12 @@ mod prove;
 mod restore;
 mod retain;
 mod serve;
+mod shed;
 mod speak;
 mod spread;
+mod stall;
 mod subscribe;
+mod thrift;
 mod tick;
 mod turn;
 mod wheel;
@@ -48,11 +52,15 @@ use std::sync::{Arc, Barrier, OnceLock};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use tributary_ring::{Ring, RingAddress, RingOptions};
 
+pub use shed::ShedPlan;
 pub use world::WorldPlan;
 
 use crate::mailbox::Mailboxes;
 use gather::Gather;
+use newcomers::Newcomers;
 use owners::Owners;
+use shed::Shed;
+use stall::Probe;
 use world::World;
 
 /// What travels with a socket to its home shard.
@@ -75,6 +83,8 @@ pub struct ShardPlan {
     pub mailboxes: Mailboxes,
     /// Where the shards meet before the first accept.
     pub meeting: Arc<Meeting>,
+    /// From when on newcomers are turned away.
+    pub shed: ShedPlan,
 }
 
 /// Where the shards exchange the addresses of their rings before the first accept.
@@ -96,6 +106,12 @@ impl Meeting {
     pub fn wait(&self) -> bool {
         self.all_here.wait();
         self.addresses.iter().all(|rings| rings.get().is_some())
+    }
+
+    /// Sockets that the rings of all shards hold; none before they have met.
+    pub fn socket_count(&self) -> u64 {
+        let rings = self.addresses.iter().filter_map(OnceLock::get).flatten();
+        rings.map(|ring| u64::from(ring.used_slots())).sum()
     }
 
     /// The ring of a shard with the fewest sockets.
@@ -126,6 +142,8 @@ struct Shard {
     mailboxes: Mailboxes,
     meeting: Arc<Meeting>,
     gather: Gather,
+    newcomers: Newcomers,
+    probe: Probe,
 }
 
 /// Starts a shard on a thread of its own; the thread ends when the shard has drained.
@@ -188,12 +206,16 @@ impl Shard {
             index,
             planes.iter().map(|plane| plane.ring.address()).collect(),
         );
+        let mut world = World::new(plan.world);
+        world.shed = Shed::new(plan.shed);
         let shard = Self {
             planes,
-            world: World::new(plan.world),
+            world,
             mailboxes: plan.mailboxes,
             meeting: plan.meeting,
             gather: Gather::default(),
+            newcomers: Newcomers::default(),
+            probe: Probe::default(),
         };
         Ok((shard, plan.listeners))
     }

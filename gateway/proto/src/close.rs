@@ -36,6 +36,8 @@ pub enum Close {
     Violation(Reason),
     /// The shard has no place for one more connection.
     TableFull,
+    /// The gateway has more to do than it can: a newcomer was turned away.
+    Shed,
     /// The gateway is shutting down.
     ServerDrain,
     /// A fault of ours in handling this client; the others go on.
@@ -55,7 +57,7 @@ pub enum Loudness {
 
 impl Close {
     /// One name per kind, in the order of [`Close::index`]: metric labels and log fields.
-    pub const NAMES: [&'static str; 17] = [
+    pub const NAMES: [&'static str; 18] = [
         "client_disconnect",
         "client_disconnect_with_will",
         "peer_closed",
@@ -71,6 +73,7 @@ impl Close {
         "reassembly_full",
         "violation",
         "table_full",
+        "shed",
         "server_drain",
         "internal",
     ];
@@ -93,8 +96,9 @@ impl Close {
             Self::ReassemblyFull => 12,
             Self::Violation(_) => 13,
             Self::TableFull => 14,
-            Self::ServerDrain => 15,
-            Self::Internal => 16,
+            Self::Shed => 15,
+            Self::ServerDrain => 16,
+            Self::Internal => 17,
         }
     }
 
@@ -113,7 +117,8 @@ impl Close {
             | Self::PeerReset
             | Self::ConnectDeadline
             | Self::ConnectRefused
-            | Self::TableFull => None,
+            | Self::TableFull
+            | Self::Shed => None,
             Self::Malformed(how) => Some(how.reason()),
             Self::KeepAlive => Some(Reason::KeepAliveTimeout),
             Self::TakenOver => Some(Reason::SessionTakenOver),
@@ -133,6 +138,7 @@ impl Close {
             | Self::ClientDisconnectWithWill
             | Self::PeerClosed
             | Self::PeerReset
+            | Self::Shed
             | Self::ServerDrain => Loudness::Quiet,
             Self::Internal => Loudness::Fault,
             _ => Loudness::Notice,

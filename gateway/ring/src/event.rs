@@ -42,7 +42,9 @@ pub enum Event<H> {
     /// The target has it; the slot here is free again.
     HandedOver { conn: Conn },
     /// A connection could not be taken, most often `ENFILE`: the table is full. The kernel closed
-    /// it. Accepting goes on by itself once a slot is free again.
+    /// it. Accepting goes on by itself once a 64th of the
+    /// slots is free again; after any other error once
+    /// [`crate::Ring::retry_accepting`] was called.
     AcceptRefused { error: i32 },
     /// A dialled connection stands, or failed; either way it is the caller's to close.
     Connected { conn: Conn, result: Result<(), i32> },

@@ -16,6 +16,8 @@ pub struct RingStats {
     pub stale_completions: u64,
     /// Calls with a connection that was over, being closed, or on its way to another ring.
     pub stale_calls: u64,
+    /// Times the bell was heard.
+    pub bells: u64,
     /// System calls.
     pub enters: u64,
     /// Requests made.

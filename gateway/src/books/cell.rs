@@ -59,6 +59,12 @@ impl<const N: usize> Tally<N> {
         self.counts[index].add(more);
     }
 
+    /// For gauges.
+    pub fn set(&self, index: usize, value: u64) {
+        debug_assert!(index < self.labels.len(), "no label has index {index}");
+        self.counts[index].set(value);
+    }
+
     pub fn read(&self, index: usize) -> u64 {
         self.counts[index].read()
     }

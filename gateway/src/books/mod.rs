@@ -16,6 +16,8 @@ pub use balance::Balance;
 pub use cell::{Cells, Count, LABELS_MAX, Tally};
 pub use histogram::{Histogram, HistogramReading};
 
+use crate::overload::Overload;
+
 /// What the shard's vocabularies are called outside, in the order of their indices.
 ///
 /// They come from the code that owns each vocabulary, so that a new variant there needs no edit
@@ -196,6 +198,14 @@ books! { names;
         "Connections promoted to multishot receive";
     demotions: Count = Count::new(), Counter "tributary_demotions" "",
         "Connections back on the one-shot poll";
+    shed: Tally<8> = Tally::new(Overload::NAMES), Counter "tributary_shed" "reason",
+        "Newcomers turned away because of overload, by reason";
+    overloaded: Tally<8> = Tally::new(Overload::NAMES), Gauge "tributary_overloaded" "reason",
+        "Shards that turn newcomers away now, by reason";
+    event_delay_micros: Count = Count::new(), Gauge "tributary_event_delay_microseconds" "",
+        "How long an event waits until its shard looks at it, smoothed; summed over the shards";
+    stalled_millis: Count = Count::new(), Counter "tributary_stalled_milliseconds" "",
+        "Time in which a shard's thread did not run; no client's silence in it is counted";
     bounds_hit: Tally = Tally::new(names.bound), Counter "tributary_bounds_hit" "bound",
         "Times a bound of the budget was reached, by bound";
     ring_accepted: Count = Count::new(), Counter "tributary_ring_accepted" "",

@@ -16,6 +16,7 @@ mod document;
 mod environment;
 mod faults;
 mod mqtt;
+mod overload;
 mod routes;
 mod section;
 mod sections;
@@ -32,8 +33,8 @@ use document::Table;
 pub use faults::{Fault, Faults, Place};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
-    Cluster, Control, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt, Protocol, QueueDrop,
-    Settings, Shards, Store, Token,
+    Cluster, Control, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt, Overload,
+    Protocol, QueueDrop, Settings, Shards, Store, Token,
 };
 
 /// The settings of a run with these arguments in this environment.
@@ -83,6 +84,7 @@ fn assemble(
     let auth = auth::users(&mut top);
     let shards = sections::shards(&mut top, args);
     let control = addresses::control(&mut top, args.control);
+    let overload = overload::overload(&mut top);
     let drain = sections::drain(&mut top);
     let log = sections::log(&mut top);
     let kafka = routes::settle_clusters(&mut rules, &places, &clusters, &mut top);
@@ -98,6 +100,7 @@ fn assemble(
         auth,
         shards,
         control,
+        overload,
         drain,
         log,
     }

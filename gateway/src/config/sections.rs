@@ -2,7 +2,7 @@
 
 use tracing::level_filters::LevelFilter;
 
-use crate::cli::RunArgs;
+use crate::cli::{Descriptors, RunArgs};
 use crate::log::Format;
 
 use super::faults::Place;
@@ -30,10 +30,16 @@ pub(super) fn shards(top: &mut Section<'_>, args: &RunArgs) -> Shards {
         args.max_connections,
         CONNECTIONS_MAX - 1,
     );
+    let words = [
+        ("refuse", Descriptors::Refuse),
+        ("fit", Descriptors::Fit),
+    ];
+    let descriptors = section.choice("descriptors", &words, &[]);
     section.close();
     Shards {
         count: count.map(|count| count as u16),
         max_connections: connections.map(|connections| connections as u32),
+        descriptors: args.descriptors.or(descriptors).unwrap_or_default(),
     }
 }
 

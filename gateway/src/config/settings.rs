@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use tracing::level_filters::LevelFilter;
 
 use crate::auth::ScramUser;
+use crate::cli::Descriptors;
 use crate::log::Format;
 use crate::route::RouteRule;
 
@@ -27,6 +28,7 @@ pub struct Settings {
     pub auth: Vec<ScramUser>,
     pub shards: Shards,
     pub control: Control,
+    pub overload: Overload,
     pub drain: Drain,
     pub log: Log,
 }
@@ -140,6 +142,20 @@ pub struct Shards {
     pub count: Option<u16>,
     /// `None`: what the descriptor limit allows.
     pub max_connections: Option<u32>,
+    pub descriptors: Descriptors,
+}
+
+/// From when on newcomers are turned away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overload {
+    /// CONNECTs let in per second by all shards together. `None`: by the number of shards.
+    pub connects_per_sec: Option<u32>,
+    /// How long an event may wait, smoothed over about half a second.
+    pub event_delay_millis_max: u32,
+    /// Resident memory and the kernel's share of the sockets. `None`: most of what there is.
+    pub memory_bytes_max: Option<u64>,
+    /// How long all lanes may be full; 0 does not mind.
+    pub lane_full_secs_max: u32,
 }
 
 /// Where metrics, health and dashboard are served.

@@ -136,7 +136,8 @@ fn nothing_at_all_gives_the_defaults() {
         settings.shards,
         Shards {
             count: None,
-            max_connections: None
+            max_connections: None,
+            descriptors: Descriptors::Refuse,
         }
     );
     assert_eq!(settings.drain.timeout_secs, 30);
@@ -179,7 +180,8 @@ fn every_key_of_the_file_arrives() {
         settings.shards,
         Shards {
             count: Some(2),
-            max_connections: Some(1_000_000)
+            max_connections: Some(1_000_000),
+            descriptors: Descriptors::Refuse,
         }
     );
     assert_eq!(settings.control.token, Some(Token("s3cret".into())));
@@ -259,6 +261,7 @@ fn the_command_line_beats_the_environment_beats_the_file() {
         kafka: vec!["flag:1".into()],
         control: Some("127.0.0.1:5".parse().unwrap()),
         max_connections: Some(6),
+        descriptors: Some(Descriptors::Fit),
         ..RunArgs::default()
     };
     let from_flags = load_with(text, &env, args).unwrap();
@@ -272,7 +275,8 @@ fn the_command_line_beats_the_environment_beats_the_file() {
         from_flags.shards,
         Shards {
             count: Some(3),
-            max_connections: Some(6)
+            max_connections: Some(6),
+            descriptors: Descriptors::Fit,
         }
     );
     assert_eq!(from_flags.clusters[0].brokers, ["flag:1"]);

@@ -96,7 +96,8 @@ impl Host {
                 .and_then(|unit| setting(&unit, "LimitNOFILE")),
             manager_nofile: text("etc/systemd/system.conf")
                 .and_then(|conf| setting(&conf, "DefaultLimitNOFILE")),
-            memory_available_bytes: text("proc/meminfo").and_then(|info| available(&info)),
+            memory_available_bytes: text("proc/meminfo")
+                .and_then(|info| of_meminfo(&info, "MemAvailable:")),
             cgroup_memory_bytes: cgroup_memory(root),
             huge_pages: text("sys/kernel/mm/transparent_hugepage/enabled")
                 .and_then(|modes| Some(modes.split_once('[')?.1.split_once(']')?.0.to_owned())),
@@ -115,6 +116,15 @@ impl Host {
             ..Self::default()
         }
     }
+}
+
+/// What this process may have at most: the memory of the machine, or the tightest bound of a cgroup
+/// that it is in.
+pub fn memory_bytes(root: &Path) -> Option<u64> {
+    let info = fs::read_to_string(root.join("proc/meminfo")).ok();
+    let total = info.and_then(|info| of_meminfo(&info, "MemTotal:"));
+    let bound = cgroup_memory(root).map(|(max, _)| max);
+    total.into_iter().chain(bound).min()
 }
 
 fn first_number(text: &str) -> Option<u64> {
@@ -148,10 +158,8 @@ fn effective(status: &str) -> Option<u64> {
     u64::from_str_radix(bits.trim(), 16).ok()
 }
 
-fn available(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+fn of_meminfo(meminfo: &str, name: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix(name))?;
     Some(first_number(line)? * BYTES_PER_KIB)
 }
 

@@ -2,10 +2,8 @@
 
 use super::told::{gibibytes, grouped};
 use super::{Finding, Host, Verdict};
-use crate::limits::idle_client;
+use crate::limits::{KERNEL_BYTES_PER_CONNECTION, idle_client};
 
-/// Kernel memory of an idle connection with its one-shot poll, measured at 4,132 B; rounded up.
-const KERNEL_BYTES_PER_CONNECTION: u64 = 4_200;
 /// What the gateway takes before its first client: rings, buffers, Kafka's queues.
 const GATEWAY_BASE_BYTES: u64 = 256 << 20;
 /// Locked memory that the runtime wants per shard.

@@ -192,6 +192,11 @@ impl Lane {
         self.shared.bell.ring();
     }
 
+    /// Somebody was told `Full` and there has not been room again since.
+    pub fn is_full(&self) -> bool {
+        self.shared.room.is_awaited()
+    }
+
     /// Records admitted and not answered.
     pub fn pending(&self) -> u64 {
         self.shared.room.records()

@@ -77,6 +77,11 @@ impl Room {
             && (claimed & BYTES) * 100 <= self.bytes_max * limits::LOW_WATER_PERCENT
     }
 
+    /// Somebody was told `Full` and there has not been room again since.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.awaited.load(SeqCst)
+    }
+
     /// Records claimed and not answered.
     pub(super) fn records(&self) -> u64 {
         self.claimed.load(SeqCst) >> 40

@@ -3,6 +3,7 @@
 use tributary_ring::{RingOptions, limits as process, placement};
 
 use super::Refusal;
+use crate::cli::Descriptors;
 use crate::config::Shards;
 use crate::limits::{
     RINGS_PER_SHARD_MAX, SHARDS_MAX, TABLE_HEADROOM_PERCENT, TABLE_SLOTS_MAX, usable_table_slots,
@@ -38,7 +39,7 @@ impl Layout {
             ));
         }
         let wanted = asked.max_connections.map(|count| count as usize);
-        Self::fit(shards, cpus, nofile, wanted)
+        Self::fit(shards, cpus, nofile, wanted, asked.descriptors)
     }
 
     fn fit(
@@ -46,20 +47,34 @@ impl Layout {
         cpus: Vec<usize>,
         nofile: u64,
         wanted: Option<usize>,
+        descriptors: Descriptors,
     ) -> Result<Self, Refusal> {
         let table_slots_max = u32::try_from(nofile)
             .unwrap_or(u32::MAX)
             .min(TABLE_SLOTS_MAX);
         let usable = usable_table_slots(table_slots_max);
         let rings_for = |connections: usize| connections.div_ceil(shards * usable.max(1));
-        let rings_per_shard = wanted.map_or(1, rings_for).max(1);
+        let mut wanted = wanted;
+        let mut rings_per_shard = wanted.map_or(1, rings_for).max(1);
         if rings_per_shard > RINGS_PER_SHARD_MAX {
-            return Err(format!(
-                "[shards].max_connections: {} connections need {rings_per_shard} tables of \
-                 {table_slots_max} descriptors per shard, {RINGS_PER_SHARD_MAX} are possible; raise \
-                 RLIMIT_NOFILE (`ulimit -n`, LimitNOFILE=), now {nofile}",
-                wanted.unwrap_or(0)
-            ));
+            let fitting = RINGS_PER_SHARD_MAX * shards * usable;
+            let asked = wanted.unwrap_or(0);
+            if descriptors == Descriptors::Refuse {
+                return Err(format!(
+                    "[shards].max_connections: {asked} connections need {rings_per_shard} tables \
+                     of {table_slots_max} descriptors per shard, {RINGS_PER_SHARD_MAX} are \
+                     possible; raise RLIMIT_NOFILE (`ulimit -n`, LimitNOFILE=), now {nofile}, or \
+                     start for the {fitting} that fit by --descriptors fit"
+                ));
+            }
+            tracing::warn!(
+                asked,
+                connections_max = fitting,
+                nofile,
+                "the descriptor limit is too low for the connections asked for; starting for as \
+                 many as fit"
+            );
+            (wanted, rings_per_shard) = (Some(fitting), RINGS_PER_SHARD_MAX);
         }
         let table_slots = match wanted {
             Some(connections) if rings_per_shard == 1 => {
@@ -103,28 +118,37 @@ mod tests {
 
     #[test]
     fn one_ring_per_shard_while_the_descriptor_limit_allows() {
-        let layout = Layout::fit(2, vec![0, 1], 20_000, Some(20_000)).unwrap();
+        let layout = Layout::fit(2, vec![0, 1], 20_000, Some(20_000), Descriptors::Refuse).unwrap();
         assert_eq!(layout.rings_per_shard, 1);
         assert_eq!(layout.connections_max, 20_000);
     }
 
     #[test]
     fn a_million_connections_under_a_limit_of_20_000_take_30_rings_per_shard() {
-        let layout = Layout::fit(2, vec![0, 1], 20_000, Some(1_000_000)).unwrap();
+        let layout = Layout::fit(2, vec![0, 1], 20_000, Some(1_000_000), Descriptors::Refuse).unwrap();
         assert_eq!(layout.rings_per_shard, 30);
         assert_eq!(layout.ring.table_slots, 20_000);
     }
 
     #[test]
     fn a_million_connections_under_a_high_limit_take_one_ring_per_shard() {
-        let layout = Layout::fit(2, vec![0, 1], 1 << 20, Some(1_000_000)).unwrap();
+        let layout = Layout::fit(2, vec![0, 1], 1 << 20, Some(1_000_000), Descriptors::Refuse).unwrap();
         assert_eq!(layout.rings_per_shard, 1);
         assert!(layout.ring.table_slots >= 500_000);
     }
 
     #[test]
     fn more_than_the_tables_can_hold_is_refused_with_the_remedy() {
-        let refusal = Layout::fit(1, vec![0], 1024, Some(1_000_000)).unwrap_err();
+        let refusal = Layout::fit(1, vec![0], 1024, Some(1_000_000), Descriptors::Refuse).unwrap_err();
         assert!(refusal.contains("ulimit -n"), "{refusal}");
+    }
+
+    #[test]
+    fn or_starts_for_what_the_tables_can_hold_when_that_is_asked_for() {
+        let wanted = Some(1_000_000);
+        let layout = Layout::fit(1, vec![0], 1024, wanted, Descriptors::Fit).unwrap();
+        assert_eq!(layout.rings_per_shard, RINGS_PER_SHARD_MAX);
+        let usable = usable_table_slots(1024);
+        assert_eq!(layout.connections_max, RINGS_PER_SHARD_MAX * usable);
     }
 }

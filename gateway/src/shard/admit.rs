@@ -18,6 +18,7 @@ use super::prove::Proof;
 use super::wheel::Wheel;
 use super::world::{Order, Socket, World, context};
 use crate::limits::CONNECT_BYTES_MAX;
+use crate::overload::Overload;
 use crate::store::{Op, SessionNumber, StoredWill};
 
 /// First byte of every CONNECT: packet type 1, flags 0.
@@ -116,6 +117,12 @@ impl World {
             Ok(admission) => admission,
             Err(reason) => return self.refuse(socket, connect.version, reason),
         };
+        let rest_bytes = bytes.len() - connect_bytes;
+        if !self.draining
+            && let Some(out) = self.shed(socket, connect.version, settled, rest_bytes)
+        {
+            return out;
+        }
         let home = self.home(connect.client_id);
         if !settled && !connect.client_id.is_empty() && home != self.index {
             return Entrance::Elsewhere {
@@ -146,12 +153,15 @@ impl World {
         proof: Option<Proof>,
         connect_bytes: usize,
     ) -> Entrance {
-        if let Some(index) = self.clients.by_id(connect.client_id) {
+        let earlier = self.clients.by_id(connect.client_id);
+        if let Some(index) = earlier {
             self.end(index, Close::TakenOver);
         }
-        if self.connected.load(Ordering::Relaxed) >= self.connections_max {
+        // Whoever takes its own place over needs no new one.
+        let is_crowded = self.shed.is_crowded && earlier.is_none();
+        if is_crowded || self.connected.load(Ordering::Relaxed) >= self.connections_max {
             self.book().bounds_hit.add(crate::bound::CLIENTS, 1);
-            return self.refuse(socket, connect.version, Reason::ServerBusy);
+            return self.turn_away_for(Overload::Table, socket, connect.version, 0);
         }
         // The end of its connection may have been the end of its session.
         let kept = self.clients.by_id(connect.client_id);

@@ -9,7 +9,7 @@ use super::admit::Entrance;
 use super::client::{Listed, Paused, Reading};
 use super::clients::ClientRef;
 use super::owners::Owner;
-use super::world::{Socket, Stranger};
+use super::world::{Socket, World};
 use super::{Parcel, Shard};
 
 impl Shard {
@@ -47,7 +47,11 @@ impl Shard {
             }
             Event::Arrived { conn, parcel } => {
                 self.world.book().taken_over.add(1);
-                self.look_at_stranger(Socket { ring, conn }, &parcel.bytes, true);
+                let socket = Socket { ring, conn };
+                self.set_owner(socket, Owner::Stranger);
+                self.world.shed.is_crowded = self.is_crowded(ring);
+                let entrance = look_at(&mut self.world, socket, &parcel.bytes, true);
+                self.act_on(socket, entrance);
             }
             Event::HandOverRefused { conn, parcel, .. } => {
                 self.on_hand_over_refused(Socket { ring, conn }, &parcel.bytes);
@@ -64,14 +68,8 @@ impl Shard {
     }
 
     fn on_accepted(&mut self, socket: Socket) {
-        let deadline_tick = self.world.now_tick + self.world.connect_ticks_max;
-        self.world.strangers.push_back(Stranger {
-            socket,
-            deadline_tick,
-        });
         self.set_owner(socket, Owner::Stranger);
-        // Nothing else may be armed: the socket is likely to be handed on with its CONNECT.
-        self.plane(socket.ring).ring.receive_armed(socket.conn);
+        self.greet(socket);
     }
 
     fn on_readable(&mut self, socket: Socket) {
@@ -104,16 +102,18 @@ impl Shard {
                 self.read_on(socket, index);
             }
             Owner::Stranger => {
-                let earlier = self.world.take_half_connect(socket);
-                let bytes = match earlier {
-                    Some(mut bytes) => {
-                        bytes.extend_from_slice(plane.ring.bytes(&buffer));
-                        bytes
+                self.world.shed.is_crowded = self.is_crowded(socket.ring);
+                let bytes = self.planes[ring].ring.bytes(&buffer);
+                let entrance = match self.world.take_half_connect(socket) {
+                    Some(mut earlier) => {
+                        earlier.extend_from_slice(bytes);
+                        look_at(&mut self.world, socket, &earlier, false)
                     }
-                    None => plane.ring.bytes(&buffer).to_vec(),
+                    // Nearly always the CONNECT comes whole and is read where it lies.
+                    None => look_at(&mut self.world, socket, bytes, false),
                 };
                 self.planes[ring].ring.give_back(buffer);
-                self.look_at_stranger(socket, &bytes, false);
+                self.act_on(socket, entrance);
             }
             Owner::Leaving => {
                 let bytes = buffer.len();
@@ -181,13 +181,10 @@ impl Shard {
         }
     }
 
-    /// Looks at the bytes of a connection that is no client yet.
-    fn look_at_stranger(&mut self, socket: Socket, bytes: &[u8], settled: bool) {
-        self.set_owner(socket, Owner::Stranger);
-        let world = &mut self.world;
-        // One stranger's bytes must not take the shard down, whatever they lead to.
-        let looked_at = AssertUnwindSafe(|| world.on_stranger(socket, bytes, settled));
-        let Ok(entrance) = catch_unwind(looked_at) else {
+    /// Does what is to be done with a connection whose bytes were looked at; `None` when that
+    /// failed by a fault of ours.
+    fn act_on(&mut self, socket: Socket, entrance: Option<Entrance>) {
+        let Some(entrance) = entrance else {
             super::close::record(&mut self.world, Close::Internal, None);
             return self.drop_stranger(socket);
         };
@@ -202,14 +199,8 @@ impl Shard {
                     .ring
                     .hand_over(socket.conn, target, Box::new(Parcel { bytes }));
             }
-            Entrance::In {
-                index,
-                connect_bytes,
-            } => {
+            Entrance::In { index, .. } => {
                 self.set_owner(socket, Owner::Client(index));
-                if connect_bytes < bytes.len() {
-                    self.world.on_bytes(index, &bytes[connect_bytes..]);
-                }
                 self.read_on(socket, index);
             }
             Entrance::Out => {
@@ -305,4 +296,20 @@ impl Shard {
     pub(super) fn plane(&mut self, ring: u8) -> &mut super::Plane {
         &mut self.planes[usize::from(ring)]
     }
+}
+
+/// Looks at the bytes of a connection that is no client yet, and at what came behind its CONNECT.
+fn look_at(world: &mut World, socket: Socket, bytes: &[u8], settled: bool) -> Option<Entrance> {
+    // One stranger's bytes must not take the shard down, whatever they lead to.
+    let looked_at = AssertUnwindSafe(|| world.on_stranger(socket, bytes, settled));
+    let entrance = catch_unwind(looked_at).ok()?;
+    if let Entrance::In {
+        index,
+        connect_bytes,
+    } = entrance
+        && connect_bytes < bytes.len()
+    {
+        world.on_bytes(index, &bytes[connect_bytes..]);
+    }
+    Some(entrance)
 }

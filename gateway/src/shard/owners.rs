@@ -17,6 +17,7 @@ pub(super) enum Owner {
 pub(super) struct Owners {
     /// 0 is nobody, so that a fresh table is untouched zero pages.
     codes: Vec<u32>,
+    client_count: u32,
 }
 
 const FIRST_CLIENT: u32 = 3;
@@ -26,6 +27,7 @@ impl Owners {
     pub(super) fn new(slots: u32) -> Self {
         Self {
             codes: vec![0; slots as usize],
+            client_count: 0,
         }
     }
 
@@ -39,14 +41,22 @@ impl Owners {
         }
     }
 
+    /// How many slots clients have; those who ended in this turn are counted until it is over.
+    pub(super) fn client_count(&self) -> u32 {
+        self.client_count
+    }
+
     /// Says who owns a slot from now on.
     pub(super) fn set(&mut self, slot: u32, owner: Owner) {
-        self.codes[slot as usize] = match owner {
+        let code = &mut self.codes[slot as usize];
+        self.client_count -= u32::from(*code >= FIRST_CLIENT);
+        *code = match owner {
             Owner::Nobody => 0,
             Owner::Stranger => 1,
             Owner::Leaving => 2,
             Owner::Client(index) => index + FIRST_CLIENT,
         };
+        self.client_count += u32::from(*code >= FIRST_CLIENT);
     }
 }
 

@@ -192,6 +192,7 @@ impl World {
                 match self.offer(index, publish, alias) {
                     Offered::Done => None,
                     Offered::Full => Some(Stop::Pause(Paused::LANE)),
+                    Offered::Later => Some(Stop::Pause(Paused::TURN)),
                     Offered::Close(close) => Some(Stop::Close(close)),
                 }
             }

@@ -4,7 +4,9 @@ use tributary_proto::close::Close;
 
 use super::client::{Client, Listed, Paused, Reading};
 use super::world::{Order, Socket, World};
-use crate::limits::{DEMOTIONS_PER_SEC_MAX, DRAIN_CLIENTS_PER_TICK, HOT_QUIET_SECS, TICKS_PER_SEC};
+use crate::limits::{
+    DEMOTIONS_PER_SEC_MAX, DRAIN_CLIENTS_PER_TICK, HOT_QUIET_SECS, IMPATIENT_TICKS, TICKS_PER_SEC,
+};
 
 impl World {
     /// Does what is due at `now_tick`. Sockets whose time is up are returned for their ring.
@@ -41,10 +43,13 @@ impl World {
             if client.paused.any() {
                 client.heard_tick = now_tick;
             }
-            match client.due_tick() {
-                Some(tick) if tick <= now_tick => self.end(index, Close::KeepAlive),
-                Some(tick) => self.wheel.put(&mut self.clients, index, tick),
-                None => {}
+            match (client.due_tick(), self.pardon.holds(now_tick)) {
+                (Some(tick), Some(until)) if tick <= now_tick => {
+                    self.wheel.put(&mut self.clients, index, until);
+                }
+                (Some(tick), None) if tick <= now_tick => self.end(index, Close::KeepAlive),
+                (Some(tick), _) => self.wheel.put(&mut self.clients, index, tick),
+                (None, _) => {}
             }
         }
     }
@@ -112,10 +117,17 @@ impl World {
     fn overdue(&mut self) -> Vec<Socket> {
         let now_tick = self.now_tick;
         let mut overdue = Vec::new();
-        while self
-            .strangers
-            .front()
-            .is_some_and(|one| one.deadline_tick <= now_tick)
+        // Each deadline lies as far ahead as was agreed then: how much of that is cut off now?
+        let cut_ticks = match self.is_impatient {
+            true => self.connect_ticks_max.saturating_sub(IMPATIENT_TICKS),
+            false => 0,
+        };
+        let is_pardoned = self.pardon.holds(now_tick).is_some();
+        while !is_pardoned
+            && self
+                .strangers
+                .front()
+                .is_some_and(|one| one.deadline_tick.saturating_sub(cut_ticks) <= now_tick)
         {
             // The line above proves that there is a front.
             overdue.push(self.strangers.pop_front().unwrap().socket);

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use glommio::io::BufferedFile;
 
 use super::Shard;
-use crate::limits::{REACTOR_VISIT, TICK, WAIT_COMPLETIONS};
+use crate::limits::{REACTOR_VISIT, TICK, TICKS_PER_SEC, WAIT_COMPLETIONS};
 use crate::mailbox::Mailbox;
 
 /// Size of what an eventfd hands out.
@@ -46,6 +46,7 @@ impl Shard {
             let begun = Instant::now();
             let done = self.turn(mailbox)?;
             self.tick(begun.duration_since(started));
+            self.note_delay(false);
             let turn_micros = begun.elapsed().as_micros() as u64;
             self.world.book().loop_time.observe(turn_micros);
             if self.is_over() {
@@ -55,6 +56,8 @@ impl Shard {
                 mailbox.wake().signal();
                 visit_reactor(&eventfd).await?;
                 visited = begun;
+                let bells = self.planes[FIRST].ring.stats().bells;
+                self.probe.ring(mailbox.wake(), bells, Instant::now());
             }
             self.wait(mailbox, done, started)?;
         }
@@ -62,7 +65,9 @@ impl Shard {
 
     /// Looks at the mailbox and at every ring once, without waiting; says how much there was.
     fn turn(&mut self, mailbox: &Mailbox) -> io::Result<usize> {
+        self.world.begin_turn();
         let mut done = self.drain_mailbox(mailbox);
+        self.begin_newcomers();
         let only = self.planes.len() == 1;
         for ring in 0..self.planes.len() {
             let plane = &mut self.planes[ring].ring;
@@ -88,7 +93,9 @@ impl Shard {
             return Ok(()); // The other rings are looked at before anyone sleeps.
         }
         let missed = self.sound_others()?;
-        let is_restless = mem::take(&mut self.world.is_restless);
+        let is_restless = mem::take(&mut self.world.is_restless)
+            || !self.world.weary.is_empty()
+            || !self.newcomers.is_empty();
         if missed == 0 && !mailbox.is_unseen() && !is_restless {
             let timeout_micros = micros_to_tick(started.elapsed());
             let gather_micros = self.gather.micros();
@@ -99,6 +106,9 @@ impl Shard {
             };
             let plane = &mut self.planes[FIRST];
             plane.ring.wait(want, gather_micros, timeout_micros)?;
+        } else if is_restless {
+            // Nobody sleeps, and what was asked for must go to the kernel all the same.
+            self.planes[FIRST].ring.enter()?;
         }
         self.planes[FIRST + 1..]
             .iter_mut()
@@ -162,11 +172,35 @@ impl Shard {
         if now_tick == self.world.now_tick {
             return;
         }
+        let ticks = now_tick - self.world.now_tick;
+        let missed = self.world.pardon.on_ticks(now_tick, ticks);
+        let missed_millis = u64::from(missed) * TICK.as_millis() as u64;
+        self.world.book().stalled_millis.add(missed_millis);
+        self.note_delay(true);
+        self.world.tick_shed(now_tick, ticks);
+        self.world.is_impatient = self.world.shed.is_impatient() || self.is_any_table_short();
         let overdue = self.world.on_tick(now_tick);
         overdue.into_iter().for_each(|socket| self.expire(socket));
         self.world.book().beat(Instant::now());
         self.publish_ring_stats();
+        for plane in &mut self.planes {
+            plane.ring.retry_accepting();
+        }
+        if now_tick.is_multiple_of(TICKS_PER_SEC) || missed > 0 {
+            self.shrink();
+        }
         self.carry();
+    }
+
+    /// How long an event waits until it is looked at.
+    fn note_delay(&mut self, until_now: bool) {
+        let bells = self.planes[FIRST].ring.stats().bells;
+        let Some(delay) = self.probe.heard(bells, until_now) else {
+            return;
+        };
+        self.world.shed.on_event_delay(delay.as_micros() as u64);
+        let ticks = (delay.as_millis() / TICK.as_millis()) as u32;
+        self.world.pardon.on_delay(self.world.now_tick, ticks);
     }
 
     /// Whether a drain has come to its end.

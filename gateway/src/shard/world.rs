@@ -26,7 +26,9 @@ use super::keep::Keeper;
 use super::log_budget::LogBudget;
 use super::offer::Held;
 use super::prove::Pending;
+use super::shed::Shed;
 use super::speak::Speaker;
+use super::stall::Pardon;
 use super::wheel::Wheel;
 use super::wills::DueWill;
 use crate::auth::{Exchange, Users};
@@ -191,6 +193,10 @@ pub(super) struct World {
     pub mailboxes: Mailboxes,
     /// Shards that were left notes in this turn.
     pub rung: Vec<usize>,
+    /// Messages given to subscribers in this turn.
+    pub delivered_count: usize,
+    /// Publishers who wait for the next turn, since enough was delivered in this one.
+    pub weary: Vec<ClientRef>,
     /// There is work left that no one will ring for.
     pub is_restless: bool,
     /// What is said of the gateway as a whole; one shard has it.
@@ -219,6 +225,12 @@ pub(super) struct World {
     pub now_tick: u32,
     /// Whether the gateway drains.
     pub draining: bool,
+    /// When newcomers are turned away.
+    pub shed: Shed,
+    /// Slots or memory are short: who says nothing is not waited for as long as usual.
+    pub is_impatient: bool,
+    /// Until when nobody's silence counts.
+    pub pardon: Pardon,
     /// Lines about single connections that may still be written this second.
     pub log_budget: LogBudget,
     /// Numbers for client ids that the server assigns.
@@ -317,6 +329,8 @@ impl World {
             later: Vec::new(),
             mailboxes: plan.mailboxes,
             rung: Vec::new(),
+            delivered_count: 0,
+            weary: Vec::new(),
             is_restless: false,
             speaker: (plan.index == 0)
                 .then(|| Speaker::new(plan.sys_interval_secs))
@@ -333,6 +347,9 @@ impl World {
             scratch: Vec::with_capacity(4096),
             now_tick: 0,
             draining: false,
+            shed: Shed::default(),
+            is_impatient: false,
+            pardon: Pardon::default(),
             log_budget: LogBudget::default(),
             assigned_count: 0,
         };

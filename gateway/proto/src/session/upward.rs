@@ -1,7 +1,7 @@
 //! From the client: PUBLISHes taken in, offered, and acknowledged in their order.
 
 use super::window::Answered;
-use super::{Context, Reaction, Session};
+use super::{Context, RESUMED, Reaction, Session};
 use crate::close::Close;
 use crate::encode;
 use crate::packet::{Ack, Publish};
@@ -204,11 +204,14 @@ impl Session {
             }
             known
         });
-        let reason = if known {
+        if known {
             ctx.journal.note(|| Change::Released { packet_id });
-            Reason::Success
-        } else {
-            Reason::PacketIdentifierNotFound
+        }
+        // On a session that goes on the PUBCOMP may have been lost with the connection: not knowing
+        // the id is no error then (3.7.2.1), and there are clients that take it for one.
+        let reason = match known || self.flags & RESUMED != 0 {
+            true => Reason::Success,
+            false => Reason::PacketIdentifierNotFound,
         };
         encode::pubcomp(ctx.out, self.version, packet_id, reason, None);
     }

@@ -9,11 +9,16 @@ use crate::request::Request;
 use crate::ring::Ring;
 use crate::tag::{Op, Tag};
 
+/// A table that was full accepts again once this part of it is free.
+const STARVED_TABLE_PARTS: u32 = 64;
+
 #[derive(Default)]
 pub(crate) struct Listeners {
     all: Vec<Listening>,
     /// Some listener waits for a slot to become free.
     any_starved: bool,
+    /// Some listener was refused for want of memory or files, and waits for `retry_accepting`.
+    any_resting: bool,
     stopping: bool,
 }
 
@@ -21,8 +26,13 @@ struct Listening {
     /// Open as long as a request refers to its number.
     socket: Option<TcpListener>,
     armed: bool,
-    /// The table was full; armed again after the next close.
+    /// The table was full; armed again after some closes.
     starved: bool,
+    /// The system had no memory or no file for one more connection; armed again when the caller
+    /// says that some time has passed: at once it would only fail again, without end.
+    resting: bool,
+    /// It has failed since it last accepted, and was tried again at once.
+    tried_again: bool,
 }
 
 impl Listeners {
@@ -48,6 +58,8 @@ impl<H: Send + 'static> Ring<H> {
             socket: Some(listener),
             armed: false,
             starved: false,
+            resting: false,
+            tried_again: false,
         };
         self.listeners.all.push(listening);
         self.arm_accept(index);
@@ -74,13 +86,19 @@ impl<H: Send + 'static> Ring<H> {
             self.listeners.all[index].armed = false;
             match -result {
                 _ if self.listeners.stopping => self.listeners.all[index].socket = None,
-                libc::ENFILE => {
+                libc::ENFILE if self.slots.used() >= self.slots.count() => {
                     self.listeners.all[index].starved = true;
                     self.listeners.any_starved = true;
-                    // A close may have come while this completion was on its way.
-                    if self.slots.used() < self.slots.count() {
-                        self.resume_accepting();
-                    }
+                }
+                // A slot is free all the same: a close came while this completion was on its way,
+                // or it is the system that has no more files. Trying again tells.
+                libc::ENFILE if !self.listeners.all[index].tried_again => {
+                    self.listeners.all[index].tried_again = true;
+                    self.arm_accept(index);
+                }
+                libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM => {
+                    self.listeners.all[index].resting = true;
+                    self.listeners.any_resting = true;
                 }
                 // Not a listener any more, or a kernel without multishot accept: it would only
                 // fail again.
@@ -90,6 +108,7 @@ impl<H: Send + 'static> Ring<H> {
         }
         if result >= 0 {
             self.stats.accepted += 1;
+            self.listeners.all[index].tried_again = false;
             let (conn, farewell) = self.begin_life(result as u32);
             return self.after(farewell, Event::Accepted { conn });
         }
@@ -105,9 +124,29 @@ impl<H: Send + 'static> Ring<H> {
         if !self.listeners.any_starved || self.listeners.stopping {
             return;
         }
+        // Each time the table fills up, the kernel drops one connection without a word. So let it
+        // not be for a single slot each time.
+        let free = self.slots.count() - self.slots.used();
+        if free < self.slots.count().div_ceil(STARVED_TABLE_PARTS) {
+            return;
+        }
         self.listeners.any_starved = false;
         for index in 0..self.listeners.all.len() {
             if std::mem::take(&mut self.listeners.all[index].starved) {
+                self.arm_accept(index);
+            }
+        }
+    }
+
+    /// Arms the listeners that the system had no memory or no file for. To be called now and then:
+    /// how often is how often a system in need is asked.
+    pub fn retry_accepting(&mut self) {
+        if !self.listeners.any_resting || self.listeners.stopping {
+            return;
+        }
+        self.listeners.any_resting = false;
+        for index in 0..self.listeners.all.len() {
+            if std::mem::take(&mut self.listeners.all[index].resting) {
                 self.arm_accept(index);
             }
         }

@@ -37,6 +37,7 @@ impl<H: Send + 'static> Ring<H> {
 
     /// The bell has rung: that the wait is over is all there is to it.
     fn on_bell(&mut self, completion: Completion) -> Option<Event<H>> {
+        self.stats.bells += u64::from(completion.result >= 0);
         if !completion.more() && completion.result != -libc::ECANCELED {
             self.hear_bell();
         }

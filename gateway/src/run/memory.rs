@@ -1,0 +1,54 @@
+//! Watches the memory of this process, so that shards stop admitting before the kernel kills.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crate::config::Overload;
+use crate::doctor;
+use crate::limits::{KERNEL_BYTES_PER_CONNECTION, MEMORY_PERCENT_MAX};
+use crate::overload::Memory;
+use crate::shard::Meeting;
+
+/// A client takes some 4.3 KB: within a second not even a storm brings 500 MB.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The bound that was configured, or most of what this machine or its cgroup has.
+pub(super) fn bound(settings: &Overload) -> Memory {
+    let bytes_max = settings.memory_bytes_max.or_else(|| {
+        let bytes = doctor::memory_bytes(Path::new("/"))?;
+        Some(bytes / 100 * MEMORY_PERCENT_MAX)
+    });
+    // Where the machine does not tell its size there is nothing to compare with.
+    Memory::new(bytes_max.unwrap_or(u64::MAX))
+}
+
+/// Looks once per second, on a thread of its own that ends with the process.
+pub(super) fn watch(memory: Arc<Memory>, meeting: Arc<Meeting>) -> io::Result<()> {
+    let look = move || {
+        loop {
+            if let Some(resident) = resident_bytes() {
+                // Sockets are the kernel's, and the larger part of what clients cost.
+                let sockets = meeting.socket_count() * KERNEL_BYTES_PER_CONNECTION;
+                memory.on_reading(resident + sockets);
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+    };
+    thread::Builder::new()
+        .name("memory".into())
+        .spawn(look)
+        .map(drop)
+}
+
+fn resident_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
