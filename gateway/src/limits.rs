@@ -38,6 +38,14 @@ pub const GATHER_MICROS: u32 = 50;
 pub const GATHER_PER_MILLI_BUSY: usize = 30;
 /// See above.
 pub const GATHER_BUSY_MICROS: u32 = 150;
+/// How long they gather while nothing but pings comes, and how many end that.
+pub const GATHER_PATIENT_MICROS: u32 = 2_000;
+/// See above.
+pub const PATIENT_COMPLETIONS: usize = 512;
+/// Completions per millisecond from which on that pays.
+pub const GATHER_PER_MILLI_PATIENT: usize = 2;
+/// For so long nothing but pings must have come: whoever publishes more often waits for nobody.
+pub const GATHER_PINGS_ONLY_MILLIS: u64 = 20;
 
 /// Answers a client may leave unread before its socket is no longer read.
 pub const OUT_QUEUE_BYTES_MAX: usize = 16 << 10;

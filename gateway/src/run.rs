@@ -282,7 +282,10 @@ fn start_shards(
     let meeting = Arc::new(Meeting::new(layout.shards));
     let connected = Arc::new(AtomicUsize::new(0));
     let memory = Arc::new(memory::bound(&settings.overload));
-    tracing::debug!(bytes_max = memory.bytes_max(), "newcomers stop at this memory");
+    tracing::debug!(
+        bytes_max = memory.bytes_max(),
+        "newcomers stop at this memory"
+    );
     let shed = shed_plan(settings, layout.shards, &memory);
     let mut listeners = listeners.into_iter();
     let mut threads = Vec::new();

@@ -33,8 +33,8 @@ use document::Table;
 pub use faults::{Fault, Faults, Place};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
-    Cluster, Control, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt, Overload,
-    Protocol, QueueDrop, Settings, Shards, Store, Token,
+    Cluster, Control, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt, Overload, Protocol,
+    QueueDrop, Settings, Shards, Store, Token,
 };
 
 /// The settings of a run with these arguments in this environment.

@@ -30,10 +30,7 @@ pub(super) fn shards(top: &mut Section<'_>, args: &RunArgs) -> Shards {
         args.max_connections,
         CONNECTIONS_MAX - 1,
     );
-    let words = [
-        ("refuse", Descriptors::Refuse),
-        ("fit", Descriptors::Fit),
-    ];
+    let words = [("refuse", Descriptors::Refuse), ("fit", Descriptors::Fit)];
     let descriptors = section.choice("descriptors", &words, &[]);
     section.close();
     Shards {

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::*;
+use crate::cli::Descriptors;
 use crate::log::Format;
 use crate::route::{Local, RouteRule};
 
@@ -140,6 +141,15 @@ fn nothing_at_all_gives_the_defaults() {
             descriptors: Descriptors::Refuse,
         }
     );
+    assert_eq!(
+        settings.overload,
+        Overload {
+            connects_per_sec: None,
+            event_delay_millis_max: 1_000,
+            memory_bytes_max: None,
+            lane_full_secs_max: 60,
+        }
+    );
     assert_eq!(settings.drain.timeout_secs, 30);
     assert_eq!(settings.drain.server_reference, None);
     assert_eq!(
@@ -181,7 +191,16 @@ fn every_key_of_the_file_arrives() {
         Shards {
             count: Some(2),
             max_connections: Some(1_000_000),
-            descriptors: Descriptors::Refuse,
+            descriptors: Descriptors::Fit,
+        }
+    );
+    assert_eq!(
+        settings.overload,
+        Overload {
+            connects_per_sec: Some(10_000),
+            event_delay_millis_max: 250,
+            memory_bytes_max: Some(4_294_967_296),
+            lane_full_secs_max: 0,
         }
     );
     assert_eq!(settings.control.token, Some(Token("s3cret".into())));

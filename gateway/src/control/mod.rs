@@ -5,7 +5,7 @@ mod access;
 mod api;
 mod lanes;
 mod metrics;
-mod process;
+pub(crate) mod process;
 mod readiness;
 mod server;
 #[cfg(test)]

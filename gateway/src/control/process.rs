@@ -7,7 +7,7 @@ const USER_HZ: f64 = 100.0;
 
 /// Pages in memory. Read from `status`, which gives it in kB: `statm` counts in pages, whose size
 /// the standard library does not tell.
-pub(super) fn resident_bytes() -> Option<u64> {
+pub(crate) fn resident_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()

@@ -125,21 +125,24 @@ mod tests {
 
     #[test]
     fn a_million_connections_under_a_limit_of_20_000_take_30_rings_per_shard() {
-        let layout = Layout::fit(2, vec![0, 1], 20_000, Some(1_000_000), Descriptors::Refuse).unwrap();
+        let layout =
+            Layout::fit(2, vec![0, 1], 20_000, Some(1_000_000), Descriptors::Refuse).unwrap();
         assert_eq!(layout.rings_per_shard, 30);
         assert_eq!(layout.ring.table_slots, 20_000);
     }
 
     #[test]
     fn a_million_connections_under_a_high_limit_take_one_ring_per_shard() {
-        let layout = Layout::fit(2, vec![0, 1], 1 << 20, Some(1_000_000), Descriptors::Refuse).unwrap();
+        let layout =
+            Layout::fit(2, vec![0, 1], 1 << 20, Some(1_000_000), Descriptors::Refuse).unwrap();
         assert_eq!(layout.rings_per_shard, 1);
         assert!(layout.ring.table_slots >= 500_000);
     }
 
     #[test]
     fn more_than_the_tables_can_hold_is_refused_with_the_remedy() {
-        let refusal = Layout::fit(1, vec![0], 1024, Some(1_000_000), Descriptors::Refuse).unwrap_err();
+        let refusal =
+            Layout::fit(1, vec![0], 1024, Some(1_000_000), Descriptors::Refuse).unwrap_err();
         assert!(refusal.contains("ulimit -n"), "{refusal}");
     }
 

@@ -1,6 +1,5 @@
 //! Watches the memory of this process, so that shards stop admitting before the kernel kills.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::config::Overload;
+use crate::control::process;
 use crate::doctor;
 use crate::limits::{KERNEL_BYTES_PER_CONNECTION, MEMORY_PERCENT_MAX};
 use crate::overload::Memory;
@@ -30,7 +30,7 @@ pub(super) fn bound(settings: &Overload) -> Memory {
 pub(super) fn watch(memory: Arc<Memory>, meeting: Arc<Meeting>) -> io::Result<()> {
     let look = move || {
         loop {
-            if let Some(resident) = resident_bytes() {
+            if let Some(resident) = process::resident_bytes() {
                 // Sockets are the kernel's, and the larger part of what clients cost.
                 let sockets = meeting.socket_count() * KERNEL_BYTES_PER_CONNECTION;
                 memory.on_reading(resident + sockets);
@@ -42,13 +42,4 @@ pub(super) fn watch(memory: Arc<Memory>, meeting: Arc<Meeting>) -> io::Result<()
         .name("memory".into())
         .spawn(look)
         .map(drop)
-}
-
-fn resident_bytes() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
 }

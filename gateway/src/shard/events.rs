@@ -12,6 +12,9 @@ use super::owners::Owner;
 use super::world::{Socket, World};
 use super::{Parcel, Shard};
 
+/// A PINGREQ is two bytes. So is a DISCONNECT without a reason, which nobody waits for either.
+const PINGREQ_BYTES: usize = 2;
+
 impl Shard {
     /// Handles all completions that a ring has harvested; says how many there were that someone
     /// else caused. The end of a send of our own is no sign that more will come.
@@ -91,6 +94,10 @@ impl Shard {
         let ring = usize::from(socket.ring);
         self.world.book().bytes_in.add(buffer.len() as u64);
         let owner = self.owner(socket);
+        let is_ping = buffer.len() == PINGREQ_BYTES && matches!(owner, Owner::Client(_));
+        if !is_ping {
+            self.gather.on_urgent();
+        }
         let plane = &self.planes[ring];
         match owner {
             Owner::Client(index) => {

@@ -4,8 +4,15 @@
 //! and takes many at once. A quiet one takes each as it comes: gathering would only cost it a timer
 //! that fires for nothing, and the message a delay. What a single wait brought says little about
 //! that; what came within a millisecond does.
+//!
+//! A ping is in no hurry. While nothing but pings comes, they gather for as long as two
+//! milliseconds; the first sign of anything else ends that.
 
-use crate::limits::{GATHER_BUSY_MICROS, GATHER_MICROS, GATHER_PER_MILLI, GATHER_PER_MILLI_BUSY};
+use crate::limits::{
+    GATHER_BUSY_MICROS, GATHER_MICROS, GATHER_PATIENT_MICROS, GATHER_PER_MILLI,
+    GATHER_PER_MILLI_BUSY, GATHER_PER_MILLI_PATIENT, GATHER_PINGS_ONLY_MILLIS, PATIENT_COMPLETIONS,
+    WAIT_COMPLETIONS,
+};
 
 /// Counts completions by the millisecond.
 #[derive(Debug, Default)]
@@ -13,15 +20,26 @@ pub(super) struct Gather {
     milli: u64,
     count: usize,
     micros: u32,
+    /// Until when something other than pings is expected, since it came just before.
+    urgent_until_milli: u64,
+    /// Pings came at all.
+    is_worth_patience: bool,
 }
 
 impl Gather {
+    /// Something came that somebody waits for.
+    pub(super) fn on_urgent(&mut self) {
+        self.urgent_until_milli = self.milli + GATHER_PINGS_ONLY_MILLIS;
+    }
+
     /// So many completions came by this time since the start.
     pub(super) fn on_completions(&mut self, count: usize, since_start_micros: u64) {
         let milli = since_start_micros / 1_000;
         if milli != self.milli {
             let millis = (milli - self.milli) as usize;
-            self.micros = match self.count / millis {
+            let per_milli = self.count / millis;
+            self.is_worth_patience = per_milli >= GATHER_PER_MILLI_PATIENT;
+            self.micros = match per_milli {
                 GATHER_PER_MILLI_BUSY.. => GATHER_BUSY_MICROS,
                 GATHER_PER_MILLI.. => GATHER_MICROS,
                 _ => 0,
@@ -33,7 +51,23 @@ impl Gather {
 
     /// How long the next wait lets completions gather; 0 takes the first at once.
     pub(super) fn micros(&self) -> u32 {
-        self.micros
+        match self.is_patient() {
+            true => GATHER_PATIENT_MICROS,
+            false => self.micros,
+        }
+    }
+
+    /// How many end that wait before its time.
+    pub(super) fn completions(&self) -> usize {
+        match self.micros() {
+            0 => 1,
+            _ if self.is_patient() => PATIENT_COMPLETIONS,
+            _ => WAIT_COMPLETIONS,
+        }
+    }
+
+    fn is_patient(&self) -> bool {
+        self.is_worth_patience && self.milli > self.urgent_until_milli
     }
 }
 
@@ -41,10 +75,17 @@ impl Gather {
 mod tests {
     use super::*;
 
+    /// One that has just seen a PUBLISH.
+    fn urgent() -> Gather {
+        let mut gather = Gather::default();
+        gather.on_urgent();
+        gather
+    }
+
     #[test]
     fn a_quiet_shard_takes_each_as_it_comes() {
         let mut gather = Gather::default();
-        for micros in (0..100_000).step_by(200) {
+        for micros in (0..100_000).step_by(1_000) {
             gather.on_completions(1, micros);
             assert_eq!(gather.micros(), 0);
         }
@@ -52,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_busy_shard_lets_them_gather_and_a_busier_one_for_longer() {
-        let mut gather = Gather::default();
+        let mut gather = urgent();
         (0..3_000)
             .step_by(50)
             .for_each(|micros| gather.on_completions(1, micros));
@@ -65,12 +106,30 @@ mod tests {
 
     #[test]
     fn what_was_busy_before_a_pause_is_quiet_after_it() {
-        let mut gather = Gather::default();
+        let mut gather = urgent();
         (0..2_000)
             .step_by(10)
             .for_each(|micros| gather.on_completions(1, micros));
         assert_eq!(gather.micros(), GATHER_BUSY_MICROS);
         gather.on_completions(1, 900_000);
         assert_eq!(gather.micros(), 0);
+    }
+
+    #[test]
+    fn pings_gather_for_long_until_anything_else_comes() {
+        let mut gather = urgent();
+        let pings = |gather: &mut Gather, millis: std::ops::Range<u64>| {
+            for milli in millis {
+                (0..8).for_each(|part| gather.on_completions(1, milli * 1_000 + part * 100));
+            }
+        };
+        pings(&mut gather, 0..GATHER_PINGS_ONLY_MILLIS);
+        assert_eq!(gather.micros(), 0, "a PUBLISH came just before");
+        let later = GATHER_PINGS_ONLY_MILLIS + 2;
+        pings(&mut gather, GATHER_PINGS_ONLY_MILLIS..later);
+        assert_eq!(gather.micros(), GATHER_PATIENT_MICROS);
+        assert_eq!(gather.completions(), PATIENT_COMPLETIONS);
+        gather.on_urgent();
+        assert_eq!((gather.micros(), gather.completions()), (0, 1));
     }
 }

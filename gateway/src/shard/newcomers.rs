@@ -8,9 +8,7 @@ use std::collections::VecDeque;
 
 use super::Shard;
 use super::world::{Socket, Stranger};
-use crate::limits::{
-    NEWCOMERS_PER_TURN, NEWCOMERS_PER_TURN_BEHIND, TABLE_HEADROOM_PERCENT,
-};
+use crate::limits::{NEWCOMERS_PER_TURN, NEWCOMERS_PER_TURN_BEHIND, TABLE_HEADROOM_PERCENT};
 
 /// Connections that were accepted and are not read yet, oldest first.
 #[derive(Default)]

@@ -183,10 +183,7 @@ impl Spell {
             return; // It comes and goes: the counters tell.
         }
         (self.line_tick, self.owes_line) = (Some(now_tick), true);
-        tracing::warn!(
-            reason = why.name(),
-            "overloaded: newcomers are turned away"
-        );
+        tracing::warn!(reason = why.name(), "overloaded: newcomers are turned away");
     }
 
     fn end(&mut self, why: Overload) {

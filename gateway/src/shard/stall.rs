@@ -38,7 +38,9 @@ impl Pardon {
     }
 
     fn grant(&mut self, now_tick: u32, ticks: u32) {
-        let until = now_tick.saturating_add(ticks).saturating_add(CATCH_UP_TICKS);
+        let until = now_tick
+            .saturating_add(ticks)
+            .saturating_add(CATCH_UP_TICKS);
         self.until_tick = self.until_tick.max(until);
     }
 }

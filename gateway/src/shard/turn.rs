@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use glommio::io::BufferedFile;
 
 use super::Shard;
-use crate::limits::{REACTOR_VISIT, TICK, TICKS_PER_SEC, WAIT_COMPLETIONS};
+use crate::limits::{REACTOR_VISIT, TICK, TICKS_PER_SEC};
 use crate::mailbox::Mailbox;
 
 /// Size of what an eventfd hands out.
@@ -98,12 +98,7 @@ impl Shard {
             || !self.newcomers.is_empty();
         if missed == 0 && !mailbox.is_unseen() && !is_restless {
             let timeout_micros = micros_to_tick(started.elapsed());
-            let gather_micros = self.gather.micros();
-            let want = if gather_micros == 0 {
-                1
-            } else {
-                WAIT_COMPLETIONS
-            };
+            let (want, gather_micros) = (self.gather.completions(), self.gather.micros());
             let plane = &mut self.planes[FIRST];
             plane.ring.wait(want, gather_micros, timeout_micros)?;
         } else if is_restless {
@@ -146,6 +141,7 @@ impl Shard {
             return 0;
         }
         let mut count = 1;
+        self.gather.on_urgent();
         while let Some((ticket, outcome)) = mailbox.next_report() {
             self.world.on_report(ticket, outcome);
             count += 1;

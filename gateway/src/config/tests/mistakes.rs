@@ -12,6 +12,32 @@ const MISTAKES: &[Mistake] = &[
     ),
     ("port = 1883\n", &[(1, "port", "unknown key")]),
     (
+        "[overload]\nconnects_per_sec = 0\nmemory_bytes_max = 1_000\n",
+        &[
+            (2, "[overload].connects_per_sec", "a number from 1 to"),
+            (
+                3,
+                "[overload].memory_bytes_max",
+                "a number from 67108864 to",
+            ),
+        ],
+    ),
+    (
+        "[overload]\nevent_delay_max = 5\nlane_full_secs_max = \"long\"\n",
+        &[
+            (
+                2,
+                "[overload].event_delay_max",
+                "did you mean \"event_delay_millis_max\"?",
+            ),
+            (3, "[overload].lane_full_secs_max", "is the string \"long\""),
+        ],
+    ),
+    (
+        "[shards]\ndescriptors = \"fits\"\n",
+        &[(2, "[shards].descriptors", "did you mean \"fit\"?")],
+    ),
+    (
         "[listen.mqtt]\nadress = \"127.0.0.1:1\"\n",
         &[
             (1, "[listen.mqtt].address", "is missing"),

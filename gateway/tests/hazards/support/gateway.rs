@@ -57,6 +57,15 @@ impl Launch {
     }
 
     pub(crate) fn start(self) -> Gateway {
+        Gateway::from_child(self.spawn())
+    }
+
+    /// Runs a gateway that cannot start, to its end.
+    pub(crate) fn start_in_vain(self) -> Ended {
+        Ended::of(self.spawn())
+    }
+
+    fn spawn(self) -> Child {
         let mut command = match self.descriptors_max {
             None => tributary(),
             Some(count) => limited(count),
@@ -74,7 +83,7 @@ impl Launch {
         if self.counts_memory {
             command.env("MALLOC_CONF", "tcache:false");
         }
-        Gateway::from_child(command.spawn().expect("the gateway's binary runs"))
+        command.spawn().expect("the gateway's binary runs")
     }
 }
 
@@ -166,6 +175,17 @@ impl Gateway {
             .expect("the child has not been reaped");
     }
 
+    /// Stops its threads where they are, until [`Gateway::go_on`].
+    pub(crate) fn pause(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::STOP)
+            .expect("the child has not been reaped");
+    }
+
+    pub(crate) fn go_on(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::CONT)
+            .expect("the child has not been reaped");
+    }
+
     /// Waits for the end of a gateway that was told to drain.
     pub(crate) fn exit_status(&mut self) -> ExitStatus {
         let ended = ask_until(START_DEADLINE, || {
@@ -202,21 +222,24 @@ pub(crate) struct Ended {
 
 /// Runs the binary with these arguments to its end.
 pub(crate) fn run_to_end(arguments: &[&str]) -> Ended {
-    let mut child = tributary()
-        .args(arguments)
-        .spawn()
-        .expect("the gateway's binary runs");
-    let stdout = lines(child.stdout.take().expect("stdout is piped"));
-    let stderr = lines(child.stderr.take().expect("stderr is piped"));
-    let status = ask_until(DEADLINE, || child.try_wait().expect("it is our child"));
-    if status.is_none() {
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-    Ended {
-        code: status.expect("it ends by itself").code(),
-        stdout: stdout.iter().collect::<Vec<_>>().join("\n"),
-        stderr: stderr.iter().collect::<Vec<_>>().join("\n"),
+    let spawned = tributary().args(arguments).spawn();
+    Ended::of(spawned.expect("the gateway's binary runs"))
+}
+
+impl Ended {
+    fn of(mut child: Child) -> Ended {
+        let stdout = lines(child.stdout.take().expect("stdout is piped"));
+        let stderr = lines(child.stderr.take().expect("stderr is piped"));
+        let status = ask_until(DEADLINE, || child.try_wait().expect("it is our child"));
+        if status.is_none() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        Ended {
+            code: status.expect("it ends by itself").code(),
+            stdout: stdout.iter().collect::<Vec<_>>().join("\n"),
+            stderr: stderr.iter().collect::<Vec<_>>().join("\n"),
+        }
     }
 }
 
