@@ -2,11 +2,12 @@
 .DEFAULT_GOAL := help
 MINUTES ?= 10
 SECONDS ?= 3
+CONNECTIONS ?= 1000000
 
-.PHONY: help demo test fuzz bench
+.PHONY: help demo test fuzz bench bench-mqtt c1m compare
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "make %-10s %s\n", $$1, $$2 }'
 
 demo: ## build, let 10,000 devices publish to an embedded Kafka for 15 seconds, verify what arrived
 	@tools/setup.sh demo
@@ -24,3 +25,19 @@ bench: ## measure against floor, mosquitto and Kafka, SECONDS=3 per trial (2: a 
 	@tools/setup.sh test
 	cargo build --release --locked --quiet -p tributary -p tributary-loadgen
 	@tools/bench/bench.py --seconds $(SECONDS)
+
+c1m: ## hold CONNECTIONS=1000000 clients in a network namespace, storms and all; writes results/
+	@tools/setup.sh demo
+	cargo build --release --locked --quiet -p tributary -p tributary-loadgen
+	@tools/c1m.py --connections $(CONNECTIONS)
+
+compare: ## 15,000 clients each on mosquitto and Tributary, side by side; writes results/
+	@tools/setup.sh test
+	cargo build --release --locked --quiet -p tributary -p tributary-loadgen
+	@tools/c1m_compare.py
+
+bench-mqtt: ## measure subscriptions, deliveries and the store beside mosquitto, SECONDS=3 per trial
+	@tools/setup.sh test
+	cargo build --release --locked --quiet -p tributary -p tributary-loadgen --bins \
+	  --example store_choice
+	@tools/bench/bench.py --subject mqtt-server --seconds $(SECONDS)

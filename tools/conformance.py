@@ -70,7 +70,8 @@ def outcomes(logs):
     seen = {}
     running = re.compile(r"^\s*Running .*\((?:\S*/)?(\S+)-[0-9a-f]{16}\)")
     result = re.compile(r"^test (\S+)(?: - should panic)? \.\.\. (ok|FAILED|ignored)")
-    scenario = re.compile(r"^(PASS|FAIL) +(\S+)")
+    # Scripts name a scenario in words; a fault stands behind a colon.
+    scenario = re.compile(r"^(PASS|FAIL) ([^:]+)")
     for log in sorted(logs.glob("*.log")):
         binary = None
         for line in log.read_text(errors="replace").splitlines():
@@ -79,8 +80,8 @@ def outcomes(logs):
             elif binary and (match := result.match(line)):
                 seen[f"{binary}::{match[1]}"] = match[2]
             elif match := scenario.match(line):
-                name = f"{log.stem}::{match[2].rstrip(':')}"
-                seen[name] = "ok" if match[1] == "PASS" else "FAILED"
+                name = "_".join(match[2].split())
+                seen[f"{log.stem}::{name}"] = "ok" if match[1] == "PASS" else "FAILED"
     return seen
 
 
@@ -93,6 +94,8 @@ def listed():
     for selection in (pure, rest):
         command = ["cargo", "test", *selection, "--", "--list"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if done.returncode:
+            print(f"{' '.join(command)}: exit code {done.returncode}", file=sys.stderr)
         binaries = iter(re.findall(r"Running .*\((?:\S*/)?(\S+)-[0-9a-f]{16}\)", done.stderr))
         binary = next(binaries, None)
         for line in done.stdout.splitlines():

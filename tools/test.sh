@@ -65,7 +65,9 @@ stock() { # stock kafka|embedded
   return $code
 }
 
-stock_clients() { gateway/tests/stock/run.py --gateway "$gateway" --logs target/test-logs; }
+stock_clients() { # stock_clients LOGS [--durable]
+  gateway/tests/stock/run.py --gateway "$gateway" --logs "target/test-logs/$1" "${@:2}"
+}
 
 # A test that was ended from outside leaves its Kafka behind: end those that lie in our own folder.
 end_stray_kafkas() {
@@ -90,11 +92,14 @@ finish fetch-kafka fetch-python fetch-node fetch-golang fetch-java fetch-rumqttc
 begin hazards       tests_hazards
 step stock-kafka    stock kafka
 step stock-embedded stock embedded
-step stock-clients  stock_clients
+step stock-clients  stock_clients clients
+step stock-durable  stock_clients durable --durable
+step scram          python3 gateway/tests/stock/scram.py --gateway "$gateway"
 finish hazards
 step demo-small     env DEMO_CLIENTS=1000 DEMO_RATE=2000 DEMO_SECS=5 tools/demo.sh
 finish fetch-deny
 begin deny          deny
 step fuzz           fuzz
 finish deny
+step conformance    tools/conformance.py
 summary

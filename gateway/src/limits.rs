@@ -71,6 +71,9 @@ pub const NOTE_BYTES_PER_SHARD_MAX: usize = 64 << 20;
 /// Notes a shard looks at before it looks at its rings again.
 pub const NOTES_PER_TURN: usize = 1024;
 
+/// Messages that a shard gives to subscribers in one turn before publishers wait for the next; one
+/// message goes to all its subscribers at once, so it may be more by those.
+pub const DELIVERIES_PER_TURN: usize = 16_384;
 /// Wills that wait for room in a lane or another shard.
 pub const WILLS_DUE_MAX: usize = 1 << 20;
 /// Messages of one shard whose subscribers wait until Kafka has them.

@@ -277,10 +277,10 @@ mod tests {
     fn a_note_left_after_the_look_rings_again() {
         let boxes = boxes(1);
         let mailbox = &boxes.0[0];
-        boxes.room();
+        boxes.announce_room();
         assert_eq!(rung(mailbox), 1);
         assert!(mailbox.open() && mailbox.take_room() && !mailbox.take_room());
-        boxes.room();
+        boxes.announce_room();
         assert!(mailbox.is_unseen());
         assert_eq!(rung(mailbox), 1);
         assert!(mailbox.take_room());

@@ -1,5 +1,9 @@
 //! The command line: every flag, its default and its examples.
 
+mod deliver;
+
+pub use deliver::DeliverArgs;
+
 use crate::clock::secs_to_ns;
 use crate::codec::Version;
 use crate::failure::Failure;
@@ -67,6 +71,9 @@ pub enum Command {
     /// Publishes in an open loop: latencies count from when a message ought to have left.
     #[command(after_help = PUBLISH_EXAMPLES)]
     Publish(PublishArgs),
+    /// From device to device: publishes, subscribes, and checks every message that arrives.
+    #[command(after_help = deliver::EXAMPLES)]
+    Deliver(DeliverArgs),
     /// Reads Kafka back and compares it with what was acknowledged; exit 3 at any fault.
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
@@ -124,6 +131,7 @@ impl ClientArgs {
             connack_wait_ns: secs_to_ns(self.connack_wait),
             source_addresses: self.source_addresses,
             fleet: FleetPlan::default(),
+            filters: Vec::new(),
             reconnect: false,
             publish: None,
         })
@@ -158,6 +166,10 @@ pub struct ConnectArgs {
     /// Each client subscribes to `dev/{client}/cmd`.
     #[arg(long)]
     pub subscribe_own: bool,
+    /// Each client subscribes to this, too; may be given again. Its id replaces `{client}`, its
+    /// number a braced `n`.
+    #[arg(long = "subscribe", value_name = "TEMPLATE")]
+    pub filters: Vec<String>,
     /// Percentage of the clients that disconnect and come back each second.
     #[arg(long, value_name = "PCT", default_value_t = 0.0, value_parser = amount)]
     pub churn: f64,
@@ -298,6 +310,9 @@ pub struct FloorArgs {
     /// Serves over io_uring in any case.
     #[arg(long)]
     pub rings: bool,
+    /// Over rings: idle peers are armed with a multishot receive instead of a one-shot poll.
+    #[arg(long, requires = "rings")]
+    pub multishot: bool,
     /// Threads, each with an epoll or rings and a listener of its own.
     #[arg(
         long, value_name = "N", default_value_t = 1, value_parser = clap::

@@ -29,6 +29,8 @@ pub fn run(args: &ConnectArgs) -> Result<(), Failure> {
     })?;
     if goes_on {
         let now_ns = course.drive.clock.now_ns();
+        // Others wait for this line.
+        println!("connected {}", course.drive.stage.now().connected);
         course.drive.stage.start(now_ns);
         let until_ns = now_ns + secs_to_ns(args.hold);
         goes_on = course.go(Phase::new("hold"), |_, now_ns| now_ns >= until_ns)?;
@@ -103,6 +105,7 @@ fn plan(args: &ConnectArgs) -> Result<Plan, Failure> {
             farewell: args.farewell,
             publishers: args.publishers,
         },
+        filters: args.filters.clone(),
         publish: (args.publishers > 0).then_some(publish),
         ..args.clients.plan(args.connections)?
     })

@@ -101,7 +101,8 @@ impl Drive {
         Ok(drive)
     }
 
-    fn prepare(plan: Plan) -> Result<Self, Failure> {
+    /// The watcher alone; `spawn` gives it threads.
+    pub(crate) fn prepare(plan: Plan) -> Result<Self, Failure> {
         let interrupted = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             signal_hook::flag::register(signal, Arc::clone(&interrupted))
@@ -121,7 +122,7 @@ impl Drive {
         })
     }
 
-    fn spawn(
+    pub(crate) fn spawn(
         &mut self,
         index: u32,
         run: impl FnOnce() -> io::Result<Outcome> + Send + 'static,
@@ -208,7 +209,7 @@ impl Drive {
     }
 }
 
-fn cannot_start(error: &dyn std::fmt::Display) -> Failure {
+pub(crate) fn cannot_start(error: &dyn std::fmt::Display) -> Failure {
     Failure::start(
         "cannot start the clients",
         error,

@@ -61,10 +61,10 @@ fn start_ringed(args: &FloorArgs) -> Result<Threads, Failure> {
     let (tell, told) = mpsc::channel();
     let (mut address, mut threads) = (args.listen, Vec::new());
     for _ in 0..args.threads {
-        let tell = tell.clone();
+        let (tell, multishot) = (tell.clone(), args.multishot);
         // A ring belongs to the thread that opened it.
         threads.push(thread::spawn(move || {
-            let opened = Ringed::open(address, each);
+            let opened = Ringed::open(address, each, multishot);
             let (floor, said) = match opened {
                 Ok((floor, bound)) => (Some(floor), Ok(bound)),
                 Err(error) => (None, Err(error)),

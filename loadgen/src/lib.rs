@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod connect;
+pub mod deliver;
 pub mod floor;
 pub mod publish;
 pub mod verify;

@@ -4,12 +4,13 @@
 use clap::Parser;
 use std::process::ExitCode;
 use tributary_loadgen::cli::{Cli, Command};
-use tributary_loadgen::{connect, floor, publish, verify};
+use tributary_loadgen::{connect, deliver, floor, publish, verify};
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Connect(args) => connect::run(&args),
         Command::Publish(args) => publish::run(&args),
+        Command::Deliver(args) => deliver::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Floor(args) => floor::run(&args),
     };

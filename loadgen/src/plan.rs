@@ -23,6 +23,8 @@ pub struct Plan {
     pub reconnect: bool,
     /// What only clients do that are simply there.
     pub fleet: FleetPlan,
+    /// What each of them subscribes to beside its own topic: templates.
+    pub filters: Vec<String>,
     pub publish: Option<PublishPlan>,
 }
 
@@ -101,6 +103,7 @@ mod tests {
             connack_wait_ns: 0,
             source_addresses: None,
             fleet: FleetPlan::default(),
+            filters: Vec::new(),
             reconnect: false,
             publish: None,
         };

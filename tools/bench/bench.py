@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Measures the main job in one run on one machine and writes a folder in results/: `make bench`."""
+"""Measures one subject in one run on one machine and writes a folder in results/: `make bench` the
+main job, `make bench-mqtt` the MQTT server."""
 import argparse
 import os
 import sys
@@ -11,17 +12,25 @@ from pathlib import Path
 os.chdir(Path(__file__).resolve().parents[2])
 
 import connections  # noqa: E402 (the paths below are relative to the repository)
+import device_to_device  # noqa: E402
+import fan_out  # noqa: E402
 import highest  # noqa: E402
 import host  # noqa: E402
 import linger  # noqa: E402
 import load  # noqa: E402
+import matching  # noqa: E402
 import null_route  # noqa: E402
 import report  # noqa: E402
 import servers  # noqa: E402
+import store  # noqa: E402
+import subscriptions  # noqa: E402
 import to_kafka  # noqa: E402
 from trials import Trials  # noqa: E402
 
-QUESTIONS = (null_route, to_kafka, highest, linger, connections)
+SUBJECTS = {
+    "main-job": (null_route, to_kafka, highest, linger, connections),
+    "mqtt-server": (device_to_device, fan_out, store, subscriptions, matching),
+}
 # Below this many seconds per trial a run is a look, not a measurement: one round is enough.
 FULL_SECONDS_MIN = 3
 FULL_ROUNDS = 3
@@ -46,7 +55,9 @@ class Bench:
     def add(self, case, server, round_number, trial):
         self.trials.add(case, server, round_number, trial)
         told = ("cpu_us", "acknowledged_per_sec", "p50_ms", "p99_ms", "user_bytes",
-                "resident_bytes", "slab_bytes", "secs", "refused", "lost", "unread")
+                "resident_bytes", "slab_bytes", "secs", "refused", "lost", "unread",
+                "delivered_per_sec", "return_cpu_us", "disk_bytes", "faults", "instructions",
+                "nanoseconds")
         figures = {name: trial["figures"][name] for name in told if name in trial["figures"]}
         text = "  ".join(f"{name} {value:,.3f}" for name, value in figures.items())
         busy = f"  (others {trial['others_cores']:.2f} cores)"
@@ -56,7 +67,10 @@ class Bench:
 
 def main():
     args = _arguments()
-    questions = [question for question in QUESTIONS if question.NAME in args.only]
+    questions = [question for question in SUBJECTS[args.subject]
+                 if not args.only or question.NAME in args.only]
+    if not questions:
+        raise RuntimeError(f"none of {', '.join(args.only)} is about the {args.subject}")
     rounds = args.rounds or (FULL_ROUNDS if args.seconds >= FULL_SECONDS_MIN else 1)
     host.allow_all_open_files()
     servers.FOLDER.mkdir(parents=True, exist_ok=True)
@@ -71,6 +85,7 @@ def main():
             for question in questions:
                 question.measure(bench, round_number)
     facts = {
+        "subject": args.subject,
         "date": date.today().isoformat(),
         "host": host.describe(),
         "run": {
@@ -82,29 +97,32 @@ def main():
             "load_before": load_before,
         },
     }
-    folder = args.out or Path("results") / f"{facts['date']}-main-job"
+    folder = args.out or Path("results") / f"{facts['date']}-{args.subject}"
     report.write(folder, bench, questions, facts)
     print(f"bench: {folder}/README.md says it all")
 
 
 def _arguments():
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--subject", choices=SUBJECTS, default="main-job")
     parser.add_argument("--seconds", type=float, default=3, help="per trial (default 3)")
     parser.add_argument("--rounds", type=int, help=f"default {FULL_ROUNDS}; 1 in a quick look")
-    names = [question.NAME for question in QUESTIONS]
-    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="QUESTION",
+    names = [question.NAME for of in SUBJECTS.values() for question in of]
+    parser.add_argument("--only", nargs="+", choices=names, default=[], metavar="QUESTION",
                         help="of " + ", ".join(names))
     parser.add_argument("--no-real-kafka", dest="real_kafka", action="store_false",
                         help="where there is no Java")
-    parser.add_argument("--out", type=Path, help="default results/DATE-main-job")
+    parser.add_argument("--out", type=Path, help="default results/DATE-SUBJECT")
     return parser.parse_args()
 
 
 def _command(args):
     """The command again, as one would type it."""
-    words = ["tools/bench/bench.py", f"--seconds {args.seconds:g}"]
+    words = ["tools/bench/bench.py"]
+    words += [f"--subject {args.subject}"] if args.subject != "main-job" else []
+    words += [f"--seconds {args.seconds:g}"]
     words += [f"--rounds {args.rounds}"] if args.rounds else []
-    words += ["--only " + " ".join(args.only)] if len(args.only) < len(QUESTIONS) else []
+    words += ["--only " + " ".join(args.only)] if args.only else []
     return " ".join(words + ([] if args.real_kafka else ["--no-real-kafka"]))
 
 

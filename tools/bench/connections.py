@@ -24,7 +24,7 @@ GATEWAY = "tributary"
 def measure(bench, round_number):
     for name, start in bench.turns(_contenders(), round_number):
         with start() as server:
-            bench.add(HELD_CASE, name, round_number, _held(server))
+            bench.add(HELD_CASE, name, round_number, held(server))
         with start() as server:
             bench.add(STORM_CASE, name, round_number, load.connect(server, MANY))
 
@@ -39,12 +39,12 @@ def _contenders():
     return contenders
 
 
-def _held(server):
+def held(server, *options):
     """Bytes per connection as the slope between two numbers of them, in one process."""
     watch, clients, looks = host.Watch(server.pids()), [], []
     try:
         for more, total in ((FEW, FEW), (MANY - FEW, MANY)):
-            clients.append(load.hold(server, more))
+            clients.append(load.hold(server, more, *options))
             _await_connections(server, total, clients[-1])
             time.sleep(SETTLE_SECS)
             looks.append(_look(server))

@@ -64,6 +64,11 @@ def resident_bytes(pid):
     return int(_first(status, "VmRSS").split()[1]) * KIBIBYTE
 
 
+def disk_bytes(pid):
+    """What a process has sent to the disk."""
+    return int(_first(Path(f"/proc/{pid}/io").read_text(), "write_bytes").split()[1])
+
+
 def descriptor_count(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 

@@ -44,6 +44,39 @@ def publish(server, seconds, *options, run=None, ledger=None):
     return trial
 
 
+def deliver(server, seconds, *options):
+    """One `deliver`; returns the trial. CPU is per delivery; on return of those who were away it
+    stands apart. A fault is one message at one subscriber: lost, twice, late, changed."""
+    command = [LOADGEN, "deliver", "--target", server.address, "--payload", str(PAYLOAD_BYTES)]
+    command += ["--duration", str(seconds), *options]
+    disk_before = host.disk_bytes(server.pid)
+    trial = _measured(server, command, seconds, ok=(0, 3))
+    raw, figures = trial["loadgen"], trial["figures"]
+    if raw["counts"]["sent"] == 0:
+        raise RuntimeError("nothing was published: " + " ".join(command))
+    said, latency = raw["verdict"], raw.get("latency_ms", {})
+    arrivals, published = said["arrivals"], said["server_while_published"]
+    if "late" in latency:
+        figures["late_p99_ms"] = latency["late"]["p99"]
+    for name in ("p50", "p99", "max"):
+        if "deliver" in latency:
+            figures[f"{name}_ms"] = latency["deliver"][name]
+        if "publish" in latency:
+            figures[f"puback_{name}_ms"] = latency["publish"][name]
+    figures["sent_per_sec"] = raw["per_sec"]["sent"]
+    figures["delivered_per_sec"] = raw["per_sec"].get("delivered", 0.0)
+    figures["cpu_us"] = published["cpu_us_per_message"]
+    figures["per_cpu_sec"] = arrivals["delivered"] / published["cpu_secs"]
+    figures["switches"] = published["switches_voluntary"] / max(1, arrivals["delivered"])
+    figures["disk_bytes"] = (host.disk_bytes(server.pid) - disk_before) / raw["counts"]["sent"]
+    if said["server_on_return"]:
+        figures["return_cpu_us"] = said["server_on_return"]["cpu_us_per_message"]
+    faults = ("lost", "duplicated", "reordered", "corrupted", "foreign", "sessions_missing")
+    figures["faults"] = sum(arrivals[name] for name in faults)
+    trial["arrivals"] = arrivals
+    return trial
+
+
 def connect(server, connections, *options):
     """One `connect` of many clients that all begin at once; returns the trial."""
     command = [LOADGEN, "connect", "--target", server.address, "--connections", str(connections)]
@@ -60,10 +93,10 @@ def connect(server, connections, *options):
     return trial
 
 
-def hold(server, connections):
+def hold(server, connections, *options):
     """Starts clients that stay until `let_go`, and returns their process."""
     command = [LOADGEN, "connect", "--target", server.address, "--connections", str(connections)]
-    command += ["--hold", str(EXTRA_SECS_MAX * 2)]
+    command += ["--hold", str(EXTRA_SECS_MAX * 2), *options]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -103,13 +136,13 @@ def _verify_command(kafka, topic, run, ledger):
     return command + ["--json", str(FOLDER / "verify.json")]
 
 
-def _measured(server, command, seconds):
+def _measured(server, command, seconds, ok=(0,)):
     json_file = FOLDER / "loadgen.json"
     json_file.unlink(missing_ok=True)
     watch = host.Watch(server.pids())
     before = host.cpu_by_thread_secs(server.pid)
     whole = command + ["--server-pid", str(server.pid), "--json", str(json_file)]
-    _run(whole, seconds + EXTRA_SECS_MAX)
+    _run(whole, seconds + EXTRA_SECS_MAX, ok)
     after = _quiet(server.pid)
     used = {name: secs - before.get(name, 0.0) for name, secs in after.items()}
     raw = json.loads(json_file.read_text())

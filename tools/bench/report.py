@@ -5,12 +5,20 @@ import statistics
 import host
 from trials import table
 
-HEAD = """# {date}: the main job, measured
+SUBJECTS = {
+    "main-job": """# {date}: the main job, measured
 
 The question: what do a message and a connection cost the gateway, against the kernel's floor and
 against mosquitto on the same machine in the same run, and how soon and how surely does a message
 reach Kafka?
+""",
+    "mqtt-server": """# {date}: the MQTT server, measured
 
+The question: what do subscriptions, deliveries and a store that survives cost the gateway, beside
+mosquitto on the same machine in the same run where it can do the same?
+""",
+}
+HEAD = """
 | | |
 | --- | --- |
 | commit | `{commit}` |
@@ -34,8 +42,8 @@ def write(folder, bench, questions, facts):
     folder.mkdir(parents=True, exist_ok=True)
     trials = bench.trials
     others = [trial["others_cores"] for trial in trials.all]
-    text = HEAD.format(
-        date=facts["date"], others=statistics.median(others or [0.0]),
+    text = SUBJECTS[facts["subject"]].format(**facts) + HEAD.format(
+        others=statistics.median(others or [0.0]),
         others_max=host.OTHERS_CORES_MAX, **facts["host"], **facts["run"],
     )
     goals = [row for question in questions for row in question.goals(trials)]
@@ -55,9 +63,9 @@ def _bottlenecks(trials):
     """Who was out of breath, in plain words."""
     text = """## What was the bottleneck
 
-In a closed loop without mark **c**: the server, or the wake-ups between two cores. With a Kafka on
-the same machine: the cores, which gateway, Kafka and load generator share. The load generator was
-it, or got its own messages out late, in
+In a closed loop without mark **c**: the server, or the wake-ups between two cores. With a Kafka or
+a second shard on the same machine: the cores, which all of them and the load generator share. The
+load generator was it, or got its own messages out late, in
 
 """
     cases = {}

@@ -21,6 +21,8 @@ START_SECS_MAX = 60
 END_SECS_MAX = 20
 POLL_SECS = 0.02
 PARTITIONS = 12
+STORE = FOLDER / "store"
+MOSQUITTO_STORE = FOLDER / "mosquitto-store"
 NULL_ROUTE = '[[route]]\nfilter = "#"\ntopic = ""\n'
 
 
@@ -89,16 +91,30 @@ def to_kafka(topic, linger_ms=None):
     )
 
 
+def local_store(folder=STORE):
+    """The null route, with sessions on disk."""
+    return NULL_ROUTE + f'[store]\nkind = "local"\npath = "{folder}"\n'
+
+
+def fresh(folder):
+    """An empty folder: what an earlier server kept is gone."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
 def mosquitto_program():
     return shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
 @contextmanager
-def mosquitto():
+def mosquitto(*keeping):
+    """`keeping`: lines of its configuration about persistence; without them it has none."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", "persistence false"]
+    lines = [f"listener {port} 127.0.0.1", "allow_anonymous true"]
+    lines += keeping or ["persistence false"]
     lines += ["set_tcp_nodelay true", "log_dest none"]
     lines += ["user root"] if os.geteuid() == 0 else []
     (FOLDER / "mosquitto.conf").write_text("\n".join(lines) + "\n")
@@ -110,6 +126,12 @@ def mosquitto():
         yield Server("mosquitto", process, {"mqtt": f"127.0.0.1:{port}"})
     finally:
         _end(process)
+
+
+def mosquitto_keeping(*when):
+    """A mosquitto with a store of its own; `when` says when it writes it."""
+    place = f"persistence_location {fresh(MOSQUITTO_STORE).resolve()}/"
+    return mosquitto("persistence true", place, "max_queued_messages 0", *when)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ const NAMES: Names = Names {
     refusal: &["no_route", "topic_missing"],
     malformed: &["length"],
     bound: &["reassembly"],
+    loss: &["expired"],
 };
 
 fn value(entries: &[Entry], metric: &str) -> u64 {
@@ -96,7 +97,7 @@ fn received_equals_what_became_of_it_at_every_reading() {
                 publishes.on_acknowledged(0);
                 publishes.on_acknowledged(1);
                 publishes.on_refused(1);
-                publishes.on_settled_after_gone();
+                publishes.on_settled_after_gone(1);
                 publishes.settle();
             }
         }

@@ -134,7 +134,7 @@ async fn stats(State(state): Shared) -> Response {
         "shards": shards,
         "lanes": lanes_as_json(&state),
         "process": {
-            "user_bytes": crate::books::user_bytes(),
+            "user_bytes": books::user_bytes(),
             "resident_bytes": process::resident_bytes(),
             "cpu_secs": process::cpu_secs(),
         },

@@ -13,6 +13,7 @@ const NAMES: Names = Names {
     refusal: &["topic_missing"],
     malformed: &["remaining_length"],
     bound: &["reassembly"],
+    loss: &["expired"],
 };
 
 /// Every name that DESIGN promises to the outside, as it stands in front of a sample.

@@ -178,6 +178,10 @@ impl World {
         };
         match entered {
             Ok(at) => {
+                if kept.is_some() && admission.clean_start && self.keeper.is_waiting() {
+                    // It is told that there is no session once there is none on disk either.
+                    self.keeper.touch(at.index);
+                }
                 self.after_entry(at, connect, admission.version);
                 Entrance::In {
                     index: at.index,

@@ -190,7 +190,7 @@ impl World {
         if client
             .io
             .as_ref()
-            .is_some_and(|io| io.partial.is_empty() && io.out.is_empty())
+            .is_some_and(|io| io.partial.is_empty() && io.unsent_bytes() == 0)
             && let Some(io) = client.io.take()
         {
             self.spares.give_back_io(io);

@@ -136,6 +136,9 @@ impl Paused {
     /// The gateway drains.
     pub(super) const DRAIN: Self = Self(8);
 
+    /// The shard has delivered enough in this turn; others come first.
+    pub(super) const TURN: Self = Self(16);
+
     /// Whether there is any reason.
     pub(super) fn any(self) -> bool {
         self.0 != 0

@@ -9,7 +9,7 @@ use tributary_proto::malformed::Malformed;
 use tributary_proto::reason::Reason;
 use tributary_proto::version::Version;
 
-use super::client::{Client, after};
+use super::client::{Client, Paused, Reading, after};
 use super::world::{Order, Socket, World, context};
 use crate::store::Op;
 
@@ -39,6 +39,9 @@ pub(super) fn end(world: &mut World, index: u32, close: Close) {
         return forget(world, index);
     }
     client.heard_tick = ends_tick;
+    // Whatever its socket waited for, it waits no longer.
+    client.paused = Paused::default();
+    client.reading = Reading::Nothing;
     let expiry_secs = client.session.session_expiry_secs(profiles);
     let mut will_is_due = false;
     if let Some(extra) = client.extra.as_mut()
@@ -79,8 +82,10 @@ fn part(world: &mut World, index: u32, close: Close) {
     let mut last_words = Vec::new();
     if let Some(mut io) = client.io.take() {
         world.reassembly_bytes -= io.partial.len();
-        io.ready.extend_from_slice(&io.out);
         // What the store has not confirmed is not said.
+        if !world.keeper.holds_back(index) {
+            io.ready.extend_from_slice(&io.out);
+        }
         mem::swap(&mut last_words, &mut io.ready);
         world.spares.give_back_io(io);
     }

@@ -59,6 +59,7 @@ impl World {
         message: &Arc<Message>,
         delivery: Delivery<'_>,
     ) -> Delivered {
+        self.delivered_count += 1;
         let Some(client) = self.clients.at(index) else {
             return Delivered::Queued;
         };

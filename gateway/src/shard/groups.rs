@@ -143,3 +143,38 @@ impl World {
         self.view.pick_shard(group, &tried)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_has_one_number_and_a_number_one_group() {
+        let mut names = GroupNames::default();
+        let keys: Vec<Arc<str>> = (0..100).map(|at| format!("$share/{at}/#").into()).collect();
+        let numbers: Vec<u32> = keys.iter().map(|key| names.number(key)).collect();
+        for (key, number) in keys.iter().zip(&numbers) {
+            assert_ne!(*number, 0, "that stands for no group");
+            assert_eq!(names.number(key), *number);
+            assert_eq!(names.name(*number).as_ref(), Some(key));
+        }
+        assert_eq!((names.name(0), names.name(101)), (None, None));
+    }
+
+    #[test]
+    fn the_oldest_names_are_forgotten_and_their_numbers_mean_nobody_else() {
+        let mut names = GroupNames::default();
+        let key = |at: usize| -> Arc<str> { format!("$share/{at}/#").into() };
+        let first = names.number(&key(0));
+        for at in 1..=GROUP_NAMES_MAX {
+            names.number(&key(at));
+        }
+        assert_eq!(names.name(first), None);
+        assert_eq!(names.names.len(), GROUP_NAMES_MAX);
+        assert_eq!(names.by_name.len(), GROUP_NAMES_MAX);
+        let again = names.number(&key(0));
+        assert_ne!(again, first);
+        assert_eq!(names.name(again), Some(key(0)));
+        assert_eq!(names.name(first), None);
+    }
+}

@@ -32,6 +32,8 @@ pub(super) struct Keeper {
     claims: Vec<NonZeroU64>,
     /// The store took the last batch not: publishers wait.
     is_full: bool,
+    /// The store will take none ever again.
+    is_failed: bool,
     /// Claims by the number of their batch.
     claimed: VecDeque<(u64, Vec<NonZeroU64>)>,
     /// Clients whose words wait, by the number of the batch.
@@ -65,6 +67,21 @@ impl Keeper {
         self.handle.is_some()
     }
 
+    /// The last batch that the store has taken.
+    #[cfg(test)]
+    pub(super) fn submitted(&self) -> u64 {
+        self.handle.as_ref().map_or(0, StoreHandle::last)
+    }
+
+    /// As if the store had had no room at the end of the last turn.
+    #[cfg(test)]
+    pub(super) fn refuse_for_test(&mut self) {
+        self.is_full = true;
+        let session = self.session_number();
+        let ops = session.map(|session| Op::SessionDelete { session });
+        self.batch.extend(ops);
+    }
+
     /// Whether publishers must wait for the store.
     pub(super) fn is_full(&self) -> bool {
         self.is_full
@@ -72,7 +89,7 @@ impl Keeper {
 
     /// Whether something was written down that is not on its way to disk yet.
     pub(super) fn is_waiting(&self) -> bool {
-        !self.batch.is_empty()
+        !self.batch.is_empty() || self.is_failed
     }
 
     /// Writes something down.
@@ -104,9 +121,14 @@ impl Keeper {
         self.held.remove(&index);
     }
 
-    /// The batch at hand changes this client's session.
-    fn touch(&mut self, index: u32) {
-        // It will have the next number, whenever the store takes it.
+    /// Whether what this client is told waits for the store.
+    pub(super) fn holds_back(&self, index: u32) -> bool {
+        self.held.contains_key(&index)
+    }
+
+    /// What this client is told from now on waits for the batch at hand: it changes its session.
+    pub(super) fn touch(&mut self, index: u32) {
+        // The batch will have the next number, whenever the store takes it.
         let number = self.handle.as_ref().map_or(0, StoreHandle::last) + 1;
         let held = self.held.entry(index).or_default();
         if held.until < number {
@@ -116,11 +138,12 @@ impl Keeper {
     }
 
     /// Hands the batch over.
-    fn submit(&mut self) {
+    pub(super) fn submit(&mut self) {
         let Some(handle) = self.handle.as_mut() else {
             return;
         };
         if self.batch.is_empty() {
+            self.claims.clear(); // Of a store that failed; else claims come with a batch.
             return;
         }
         match handle.submit(&mut self.batch) {
@@ -131,7 +154,13 @@ impl Keeper {
                         .push_back((number, mem::take(&mut self.claims)));
                 }
             }
-            Submitted::Full | Submitted::Failed => self.is_full = true,
+            Submitted::Full => self.is_full = true,
+            // Nothing is kept for a disk that takes no more, nor does anyone hear that it was.
+            Submitted::Failed => {
+                (self.is_full, self.is_failed) = (true, true);
+                self.batch.clear();
+                self.claims.clear();
+            }
         }
     }
 }

@@ -1,18 +1,16 @@
 //! What other shards ask of this one.
 
-use std::num::NonZeroU64;
-
 use tributary_proto::reason::Reason;
 
 use super::world::World;
-use crate::limits::NOTES_PER_TURN;
+use crate::limits::{DELIVERIES_PER_TURN, NOTES_PER_TURN};
 use crate::mailbox::{Mailbox, Note};
 
 impl World {
     /// Looks at what other shards have left, so much per turn; says how much that was.
     pub(super) fn take_notes(&mut self, mailbox: &Mailbox) -> usize {
         let mut count = 0;
-        while count < NOTES_PER_TURN {
+        while count < NOTES_PER_TURN && self.delivered_count < DELIVERIES_PER_TURN {
             let Some(note) = mailbox.next_note() else {
                 break;
             };
@@ -20,7 +18,7 @@ impl World {
             self.on_note(note);
         }
         // The rest waits for the next turn, which must not wait for a bell.
-        self.is_restless |= count == NOTES_PER_TURN;
+        self.is_restless |= mailbox.has_notes();
         if mailbox.take_missed() {
             self.mailboxes.announce_room();
         }
@@ -59,8 +57,7 @@ impl World {
     /// Settles what was known at once and had to wait for its claim to be made.
     pub(super) fn settle_later(&mut self) {
         while let Some((claim, reason)) = self.later.pop() {
-            let claim: NonZeroU64 = claim;
-            self.settle(claim, reason);
+            self.on_settled(claim.get(), reason);
         }
     }
 }

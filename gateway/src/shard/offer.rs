@@ -24,7 +24,7 @@ use super::clients::ClientRef;
 use super::spread::SYS_PREFIX;
 use super::world::{Desk, World, context};
 use crate::kafka::{self, Refusal, Ticket};
-use crate::limits::{CLIENTS_PER_SHARD_MAX, HELD_MESSAGES_MAX};
+use crate::limits::{CLIENTS_PER_SHARD_MAX, DELIVERIES_PER_TURN, HELD_MESSAGES_MAX};
 use crate::route::{Context, Local, Route};
 
 /// What became of an offered message.
@@ -33,6 +33,8 @@ pub(super) enum Offered {
     Done,
     /// No room: the same bytes must be looked at again later.
     Full,
+    /// Enough was delivered in this turn: look at the same bytes again in the next.
+    Later,
     /// The connection ends over it.
     Close(Close),
 }
@@ -93,6 +95,10 @@ impl World {
             Local::Yes => self.find_reach(topic) || retains,
             Local::No | Local::AfterKafka => false,
         };
+        if is_wanted && self.delivered_count >= DELIVERIES_PER_TURN {
+            self.weary.push(at);
+            return Offered::Later;
+        }
         let claims = publish.qos != Qos::AtMostOnce;
         if is_wanted && !self.may_spread(topic, publish, retains) {
             self.await_room(at);
@@ -258,6 +264,9 @@ impl World {
         if ticket.slot == HELD_SLOT
             && let Some(held) = self.held.remove(&word)
         {
+            if self.held.len() == HELD_MESSAGES_MAX / 2 {
+                self.on_room();
+            }
             if refusal.is_none() {
                 self.find_reach(&held.message.topic);
                 // Kafka has it, so its subscribers get it, whatever is waiting already.
@@ -292,6 +301,10 @@ impl World {
         let Some(client) = self.clients.find(at) else {
             return;
         };
+        // The message went out and only its topic's retained one is the old one. MQTT 3 has no word
+        // for that but the end of the connection, after which the message would come again.
+        let is_told = refusal.is_some() || client.session.version() == Version::V5;
+        let reason = if is_told { reason } else { Reason::Success };
         let settled =
             client
                 .session

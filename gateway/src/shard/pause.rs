@@ -38,6 +38,16 @@ impl World {
         }
     }
 
+    /// A new turn: those who had to wait for it go on.
+    pub(super) fn begin_turn(&mut self) {
+        self.delivered_count = 0;
+        for at in mem::take(&mut self.weary) {
+            if self.clients.find(at).is_some() {
+                self.resume(at.index, Paused::TURN);
+            }
+        }
+    }
+
     /// Remembers who waits for room in a lane.
     pub(super) fn await_room(&mut self, at: ClientRef) {
         // During an outage devices come and go, each leaving its note here. Those who have gone
@@ -53,6 +63,9 @@ impl World {
     /// A lane has room again: everyone who waited for one tries again, and waits again if that
     /// was not the lane.
     pub(super) fn on_room(&mut self) {
+        // If it was the store's: what it had no room for goes before whoever waited for that, or
+        // they would find it still full, and nobody would ring for them again.
+        self.keeper.submit();
         for at in mem::take(&mut self.waiting) {
             if self.clients.find(at).is_some() {
                 self.resume(at.index, Paused::LANE);

@@ -22,6 +22,7 @@ impl World {
         for will in recovered.wills {
             self.owe_recovered_will(will.message);
         }
+        self.count_retained();
         self.tell_interest();
     }
 

@@ -48,6 +48,7 @@ impl World {
                 let topic = message.topic.clone();
                 self.keeper.write(Op::RetainedDelete { topic });
             }
+            self.count_retained();
             return true;
         }
         if self.retained.set(Arc::clone(message)) == Kept::Full {
@@ -58,6 +59,7 @@ impl World {
             let message = Arc::clone(message);
             self.keeper.write(Op::RetainedPut { message });
         }
+        self.count_retained();
         true
     }
 
@@ -70,7 +72,15 @@ impl World {
             };
             let topic = message.topic.clone();
             self.keeper.write(Op::RetainedDelete { topic });
+            self.count_retained();
         }
+    }
+
+    /// The books say how much is retained before any publisher is answered.
+    pub(super) fn count_retained(&self) {
+        let book = self.book();
+        book.retained_messages.set(self.retained.count() as u64);
+        book.retained_bytes.set(self.retained.bytes() as u64);
     }
 
     /// Begins to look for the retained messages of a new subscription.

@@ -123,7 +123,10 @@ impl World {
         if packets > 0 {
             self.book().packets_in.add(packets);
             let now_tick = self.now_tick;
-            if let Some(client) = self.clients.at(index) {
+            // Of one whose connection ended over it the tick says when its session does.
+            if let Some(client) = self.clients.at(index)
+                && client.session.is_connected()
+            {
                 client.heard_tick = now_tick;
             }
         }
@@ -189,6 +192,7 @@ impl World {
                 match self.offer(index, publish, alias) {
                     Offered::Done => None,
                     Offered::Full => Some(Stop::Pause(Paused::LANE)),
+                    Offered::Later => Some(Stop::Pause(Paused::TURN)),
                     Offered::Close(close) => Some(Stop::Close(close)),
                 }
             }

@@ -91,7 +91,8 @@ impl World {
     pub(super) fn settle(&mut self, claim: NonZeroU64, reason: Reason) {
         let shard = usize::from(crate::kafka::Ticket::from_word(claim.get()).shard);
         if shard == self.index {
-            self.on_settled(claim.get(), reason);
+            // The publisher may be at this very message: its window knows of the claim only then.
+            self.later.push((claim, reason));
         } else {
             self.leave(shard, Note::Settled { claim, reason });
         }

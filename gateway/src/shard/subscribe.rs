@@ -70,6 +70,7 @@ impl World {
                 filter: filter.into(),
                 grant: stored(grant, options.retain_handling),
             });
+            self.keeper.touch(at.index);
         }
         let wants_retained = match options.retain_handling {
             RetainHandling::Send => true,
@@ -105,6 +106,7 @@ impl World {
                 let filter = filter.into();
                 self.keeper
                     .write(Op::SubscriptionDelete { session, filter });
+                self.keeper.touch(index);
             }
         }
         let version = client.session.version();

@@ -151,8 +151,6 @@ impl World {
     fn count_all(&mut self) {
         let book = self.book();
         book.sessions.set(self.clients.len() as u64);
-        book.retained_messages.set(self.retained.count() as u64);
-        book.retained_bytes.set(self.retained.bytes() as u64);
         book.queued_bytes.set(self.commons.queued_bytes as u64);
     }
 

@@ -65,6 +65,7 @@ impl Shard {
 
     /// Looks at the mailbox and at every ring once, without waiting; says how much there was.
     fn turn(&mut self, mailbox: &Mailbox) -> io::Result<usize> {
+        self.world.begin_turn();
         let mut done = self.drain_mailbox(mailbox);
         self.begin_newcomers();
         let only = self.planes.len() == 1;
@@ -92,7 +93,9 @@ impl Shard {
             return Ok(()); // The other rings are looked at before anyone sleeps.
         }
         let missed = self.sound_others()?;
-        let is_restless = mem::take(&mut self.world.is_restless) || !self.newcomers.is_empty();
+        let is_restless = mem::take(&mut self.world.is_restless)
+            || !self.world.weary.is_empty()
+            || !self.newcomers.is_empty();
         if missed == 0 && !mailbox.is_unseen() && !is_restless {
             let timeout_micros = micros_to_tick(started.elapsed());
             let (want, gather_micros) = (self.gather.completions(), self.gather.micros());

@@ -193,6 +193,10 @@ pub(super) struct World {
     pub mailboxes: Mailboxes,
     /// Shards that were left notes in this turn.
     pub rung: Vec<usize>,
+    /// Messages given to subscribers in this turn.
+    pub delivered_count: usize,
+    /// Publishers who wait for the next turn, since enough was delivered in this one.
+    pub weary: Vec<ClientRef>,
     /// There is work left that no one will ring for.
     pub is_restless: bool,
     /// What is said of the gateway as a whole; one shard has it.
@@ -325,6 +329,8 @@ impl World {
             later: Vec::new(),
             mailboxes: plan.mailboxes,
             rung: Vec::new(),
+            delivered_count: 0,
+            weary: Vec::new(),
             is_restless: false,
             speaker: (plan.index == 0)
                 .then(|| Speaker::new(plan.sys_interval_secs))

@@ -162,6 +162,7 @@ fn a_reading_adds_up_the_books_of_all_shards() {
         refusal: &["no"],
         malformed: &["length"],
         bound: &["memory"],
+        loss: &Loss::NAMES,
     };
     let (one, two) = (ShardBooks::new(&names), ShardBooks::new(&names));
     one.connections.add(2);

@@ -15,7 +15,7 @@ fn an_idle_client_costs_no_more_than_its_budget() {
     const FEW: usize = 1000;
     const MANY: usize = 4000;
     raise_descriptor_limit();
-    let gateway = Launch::default().config(NULL_ROUTE).start();
+    let gateway = Launch::default().config(NULL_ROUTE).counts_memory().start();
     let mut clients = Vec::new();
     let bytes_at = |count: usize, clients: &mut Vec<Client>| {
         for number in clients.len()..count {
@@ -44,7 +44,7 @@ fn an_idle_client_costs_no_more_than_its_budget() {
 fn clients_that_left_cost_nothing_when_others_take_their_places() {
     const CLIENTS: usize = 1000;
     raise_descriptor_limit();
-    let gateway = Launch::default().config(NULL_ROUTE).start();
+    let gateway = Launch::default().config(NULL_ROUTE).counts_memory().start();
     let round = |round: usize| {
         let first = round * CLIENTS;
         let clients: Vec<_> = (first..first + CLIENTS)

@@ -2,6 +2,7 @@
 //! one expires.
 
 use crate::support::client::Client;
+use crate::support::delivery::Delivery;
 use crate::support::gateway::{Gateway, Launch};
 use crate::support::metrics::Metrics;
 use crate::support::property::*;
@@ -11,7 +12,8 @@ use crate::support::{DEADLINE, ask_until};
 use std::collections::BTreeMap;
 
 fn start(bounds: &str) -> Gateway {
-    let config = format!("{LOCAL_ONLY}[mqtt]\n{bounds}");
+    // What the server says of itself is retained as well, and would be counted.
+    let config = format!("{LOCAL_ONLY}[mqtt]\nsys_interval_secs = 0\n{bounds}");
     Launch::default().config(&config).start()
 }
 
@@ -23,8 +25,19 @@ fn retain(publisher: &mut Client, topic: &str, payload: &[u8], list: &[u8]) -> u
     })
 }
 
-/// What a newcomer gets, by topic, once the gauge says that so many are kept: a retained message
-/// may be on its way to its shard when its publisher has its answer.
+/// The next message that is no retained one. One that was published right after SUBSCRIBE may come
+/// as both: what is retained is looked for on another shard, while publishing goes on.
+fn receive_live(subscriber: &mut Client) -> Delivery {
+    loop {
+        let delivery = subscriber.receive();
+        if !delivery.retain {
+            return delivery;
+        }
+        assert!(!delivery.payload.is_empty(), "an empty one is not kept");
+    }
+}
+
+/// What a newcomer gets, by topic, once the gauge says that so many are kept.
 fn kept(gateway: &Gateway, count: usize) -> BTreeMap<String, Vec<u8>> {
     gateway.wait_until(&format!("{count} retained messages"), |metrics| {
         metrics.sum("tributary_retained_messages") == count as f64
@@ -51,11 +64,7 @@ fn retained_of(gateway: &Gateway, published: usize) -> usize {
 }
 
 fn not_retained(metrics: &Metrics) -> f64 {
-    metrics.labelled(
-        "tributary_deliveries_dropped_total",
-        "reason",
-        "not_retained",
-    )
+    metrics.labelled("tributary_bounds_hit_total", "bound", "retained")
 }
 
 #[test]
@@ -71,7 +80,10 @@ fn beyond_their_count_new_topics_are_not_retained_and_old_ones_stay() {
             "quota exceeded or nothing: {reason:#04x}"
         );
         // Who is there gets it in any case.
-        assert_eq!(subscriber.receive().topic, format!("kept/{number}"));
+        assert_eq!(
+            receive_live(&mut subscriber).topic,
+            format!("kept/{number}")
+        );
     }
     drop(subscriber);
     let count = retained_of(&gateway, COUNT_MAX * 3);
@@ -151,11 +163,10 @@ fn an_empty_payload_clears_and_is_itself_not_kept() {
     for number in 0..49 {
         retain(&mut publisher, &format!("kept/{number}"), b"", &[]);
     }
-    let heard: Vec<_> = (0..99).map(|_| subscriber.receive()).collect();
+    let heard: Vec<_> = (0..99).map(|_| receive_live(&mut subscriber)).collect();
     // Who is there gets the empty ones too, as messages like any other [MQTT-3.3.1-6].
     let empty = heard.iter().filter(|delivery| delivery.payload.is_empty());
     assert_eq!(empty.count(), 49);
-    assert!(heard.iter().all(|delivery| !delivery.retain));
     drop(subscriber);
     assert_eq!(Vec::from_iter(kept(&gateway, 1).into_keys()), ["kept/49"]);
 }

@@ -1,5 +1,6 @@
 """Starts the gateway on ports of its own choosing and ends it by its pid."""
 
+import os
 import subprocess
 import threading
 
@@ -10,7 +11,8 @@ END_SECS = 60
 class Gateway:
     """A running gateway: `host`, `port` of MQTT, and `kafka`, the brokers to read back from."""
 
-    def __init__(self, binary, brokers, log):
+    def __init__(self, binary, brokers, log, settings=None):
+        """`settings` are configuration keys as the environment spells them."""
         arguments = [binary, "run", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]
         if brokers:
             arguments += ["--kafka", brokers]
@@ -22,6 +24,7 @@ class Gateway:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            env=os.environ | (settings or {}),
         )
         # A gateway that never gets ready is ended, and the loop below sees the end of its output.
         watchdog = threading.Timer(START_SECS, self.process.kill)

@@ -98,6 +98,8 @@ class Link:
         if part is None:
             target.sendall(packet)
             return True
+        # First of all: what the other side answers to it must not slip through.
+        self.stalled.set()
         passed = {"none": 0, "half": len(packet) // 2, "all": len(packet)}[part]
         target.sendall(packet[:passed])
         self.say(f"cut after {passed} of {len(packet)} bytes")

@@ -2,7 +2,8 @@
 """Other people's clients use the server: each scenario of each client is one PASS or FAIL line.
 
     run.py --gateway BINARY [--only CLIENT[/SCENARIO]] [--logs FOLDER]
-    run.py --broker HOST:PORT ...    the same against any server that runs already
+    run.py --gateway BINARY --durable    with its sessions on disk, and on four shards
+    run.py --broker HOST:PORT ...        the same against any server that runs already
 
 The clients are programs in `scenarios/`, a process each, side by side; tools/fetch.sh brings their
 libraries and builds them. All that they send passes through proxies (`proxy.py`) which cut
@@ -20,6 +21,7 @@ import pathlib
 import secrets
 import subprocess
 import sys
+import tempfile
 import threading
 
 import deviations
@@ -141,6 +143,7 @@ def main():
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--gateway", help="the binary to start")
     where.add_argument("--broker", help="HOST:PORT of a server that runs already")
+    parser.add_argument("--durable", action="store_true", help="sessions on disk, four shards")
     parser.add_argument("--only", default="", help="CLIENT or CLIENT/SCENARIO")
     parser.add_argument("--logs", type=pathlib.Path, default=ROOT / "target/test-logs")
     options = parser.parse_args()
@@ -158,7 +161,14 @@ def main():
             server = (host, int(port))
         else:
             log = stack.enter_context(open(options.logs / "stock-gateway.log", "w"))
-            gateway = Gateway(options.gateway, None, log)
+            settings = {}
+            if options.durable:
+                settings["TRIBUTARY_STORE__KIND"] = "local"
+                settings["TRIBUTARY_STORE__PATH"] = stack.enter_context(
+                    tempfile.TemporaryDirectory()
+                )
+                settings["TRIBUTARY_SHARDS__COUNT"] = "4"
+            gateway = Gateway(options.gateway, None, log, settings)
             server = (gateway.host, gateway.port)
         try:
             drive_all([Run(client, server, scenario, report, options.logs) for client in clients])

@@ -66,6 +66,40 @@ pub fn answer(version: Version, first_byte: u8, body: &[u8]) -> Result<Answer, M
     }
 }
 
+/// A PUBLISH from the server, whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Publish<'a> {
+    pub qos: u8,
+    pub dup: bool,
+    pub topic: &'a [u8],
+    /// 0 at QoS 0.
+    pub packet_id: u16,
+    pub payload: &'a [u8],
+}
+
+/// Reads a PUBLISH with everything that a subscriber checks; its properties are stepped over.
+pub fn publish(version: Version, first_byte: u8, body: &[u8]) -> Result<Publish<'_>, Malformed> {
+    let cut = Malformed::Truncated(packet::PUBLISH);
+    let qos = (first_byte >> 1) & 3;
+    let topic_end = 2 + usize::from(u16_at(body, 0).ok_or(cut)?);
+    let topic = body.get(2..topic_end).ok_or(cut)?;
+    let (packet_id, mut at) = match qos {
+        0 => (0, topic_end),
+        _ => (u16_at(body, topic_end).ok_or(cut)?, topic_end + 2),
+    };
+    if version == Version::V5 {
+        let (length, skip) = variable_length(body.get(at..).ok_or(cut)?).ok_or(cut)?;
+        at += skip + length;
+    }
+    Ok(Publish {
+        qos,
+        dup: first_byte & 0x08 != 0,
+        topic,
+        packet_id,
+        payload: body.get(at..).ok_or(cut)?,
+    })
+}
+
 fn connack(version: Version, body: &[u8]) -> Result<Connack, Malformed> {
     let [flags, reason, rest @ ..] = body else {
         return Err(Malformed::Truncated(packet::CONNACK));

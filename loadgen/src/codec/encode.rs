@@ -3,25 +3,56 @@
 use super::{Version, packet};
 
 pub const PINGREQ: [u8; 2] = [packet::PINGREQ << 4, 0];
+/// The property Session Expiry Interval (MQTT 5, 3.1.2.11.2).
+const SESSION_EXPIRY: u8 = 0x11;
 /// Normal disconnection; without a body it means reason 0x00 in MQTT 5 too.
 pub const DISCONNECT: [u8; 2] = [packet::DISCONNECT << 4, 0];
 
 /// Appends a CONNECT with a clean start, no will and no credentials.
 pub fn connect(out: &mut Vec<u8>, version: Version, client_id: &[u8], keepalive_secs: u16) {
-    let property_bytes = usize::from(version == Version::V5);
+    let properties: &[u8] = if version == Version::V5 { &[0] } else { &[] };
+    hello(out, (version, 0x02, keepalive_secs), properties, client_id);
+}
+
+/// Appends a CONNECT that resumes a session, or begins one that stays for this long.
+pub fn connect_again(
+    out: &mut Vec<u8>,
+    version: Version,
+    client_id: &[u8],
+    keepalive_secs: u16,
+    expiry_secs: u32,
+) {
+    let [a, b, c, d] = expiry_secs.to_be_bytes();
+    // MQTT 3.1.1 has no expiry: without a clean session it stays [MQTT-3.1.2-4].
+    let properties: &[u8] = match version {
+        Version::V5 => &[5, SESSION_EXPIRY, a, b, c, d],
+        Version::V311 => &[],
+    };
+    hello(out, (version, 0, keepalive_secs), properties, client_id);
+}
+
+fn hello(
+    out: &mut Vec<u8>,
+    (version, flags, keepalive_secs): (Version, u8, u16),
+    properties: &[u8],
+    client_id: &[u8],
+) {
     out.push(packet::CONNECT << 4);
-    length(out, 10 + property_bytes + 2 + client_id.len());
+    length(out, 10 + properties.len() + 2 + client_id.len());
     string(out, b"MQTT");
-    out.extend_from_slice(&[version as u8, 0x02]);
+    out.extend_from_slice(&[version as u8, flags]);
     out.extend_from_slice(&keepalive_secs.to_be_bytes());
-    if version == Version::V5 {
-        out.push(0);
-    }
+    out.extend_from_slice(properties);
     string(out, client_id);
 }
 
 /// Appends a SUBSCRIBE to one filter at QoS 1.
 pub fn subscribe(out: &mut Vec<u8>, version: Version, packet_id: u16, filter: &[u8]) {
+    subscribe_at(out, version, packet_id, filter, 1);
+}
+
+/// Appends a SUBSCRIBE to one filter at this maximum QoS.
+pub fn subscribe_at(out: &mut Vec<u8>, version: Version, packet_id: u16, filter: &[u8], qos: u8) {
     let property_bytes = usize::from(version == Version::V5);
     out.push(packet::SUBSCRIBE << 4 | 0x02);
     length(out, 2 + property_bytes + 2 + filter.len() + 1);
@@ -30,7 +61,7 @@ pub fn subscribe(out: &mut Vec<u8>, version: Version, packet_id: u16, filter: &[
         out.push(0);
     }
     string(out, filter);
-    out.push(1);
+    out.push(qos);
 }
 
 /// Appends PUBACK, PUBREC, PUBREL or PUBCOMP with reason 0x00, which has the same bytes in both

@@ -7,6 +7,7 @@ use crate::close::Close;
 use crate::codec::decode::{Answer, answer};
 use crate::codec::{encode, packet};
 use crate::plan::Plan;
+use crate::stamp;
 
 /// DISCONNECT that says: another connection has come with your client id (MQTT 5, 3.14.2.1).
 const SESSION_TAKEN_OVER: u8 = 0x8e;
@@ -43,10 +44,7 @@ pub(super) fn on_frame(
             if let Some(publisher) = at.talkers.at(at.place) {
                 publisher.on_connack(connack.receive_maximum);
             }
-            if at.plan.fleet.subscribe_own {
-                let filter = format!("dev/{}/cmd", at.plan.run.client_id(at.number));
-                encode::subscribe(at.out, at.plan.version, 1, filter.as_bytes());
-            }
+            subscribe(at);
         }
         (Answer::Disconnect { reason }, State::Connected) if reason == SESSION_TAKEN_OVER => {
             at.books.counts.wrong_takeovers += 1;
@@ -94,4 +92,16 @@ pub(super) fn on_frame(
         (_, _) => return Err(Close::OutOfTurn),
     }
     Ok(())
+}
+
+fn subscribe(at: &mut Context<'_>) {
+    let own = at.plan.fleet.subscribe_own.then_some("dev/{client}/cmd");
+    let templates = own
+        .into_iter()
+        .chain(at.plan.filters.iter().map(String::as_str));
+    for (packet_id, template) in (1..).zip(templates) {
+        let client_id = at.plan.run.client_id(at.number);
+        let filter = stamp::topic(template, &client_id, at.number);
+        encode::subscribe(at.out, at.plan.version, packet_id, filter.as_bytes());
+    }
 }

@@ -22,11 +22,17 @@ pub(super) struct Ringed {
     partials: FxHashMap<(usize, u32), Vec<u8>>,
     unsent: FxHashMap<(usize, u32), Vec<u8>>,
     spares: Vec<Vec<u8>>,
+    /// Idle peers wait in a multishot receive, not in a poll.
+    multishot: bool,
 }
 
 impl Ringed {
     /// Listens with room for so many connections on this thread.
-    pub(super) fn open(address: SocketAddr, connections: u64) -> io::Result<(Self, SocketAddr)> {
+    pub(super) fn open(
+        address: SocketAddr,
+        connections: u64,
+        multishot: bool,
+    ) -> io::Result<(Self, SocketAddr)> {
         let (rings, bound) = Rings::listen(connections, address)?;
         let versions = || vec![VERSION_FIRST; rings.table_slots() as usize].into();
         let floor = Self {
@@ -35,6 +41,7 @@ impl Ringed {
             partials: FxHashMap::default(),
             unsent: FxHashMap::default(),
             spares: Vec::new(),
+            multishot,
         };
         Ok((floor, bound))
     }
@@ -65,7 +72,7 @@ impl Ringed {
                 self.rings.ring(ring).receive_armed(conn);
             }
             Event::Readable { conn } => self.rings.ring(ring).receive(conn),
-            Event::Received { conn, buffer, .. } => {
+            Event::Received { conn, buffer, more } => {
                 let mut replies = self.spares.pop().unwrap_or_default();
                 let mut partial = self.partials.remove(&(ring, conn.slot)).unwrap_or_default();
                 let version = &mut self.versions[ring][conn.slot as usize];
@@ -79,7 +86,9 @@ impl Ringed {
                 }
                 match taken {
                     Ok(()) => {
-                        self.rings.ring(ring).poll_readable(conn);
+                        if !more {
+                            self.arm(ring, conn);
+                        }
                         self.send(ring, conn, replies);
                     }
                     Err(Gone) => self.close(ring, conn),
@@ -87,7 +96,7 @@ impl Ringed {
             }
             Event::ReceiveEnded { conn, end } => match end {
                 ReceiveEnd::WouldBlock | ReceiveEnd::NoBuffers => {
-                    self.rings.ring(ring).poll_readable(conn);
+                    self.arm(ring, conn);
                 }
                 _ => self.close(ring, conn),
             },
@@ -104,6 +113,13 @@ impl Ringed {
             | Event::Arrived { .. }
             | Event::HandedOver { .. }
             | Event::HandOverRefused { .. } => {}
+        }
+    }
+
+    fn arm(&mut self, ring: usize, conn: Conn) {
+        match self.multishot {
+            true => self.rings.ring(ring).receive_multishot(conn),
+            false => self.rings.ring(ring).poll_readable(conn),
         }
     }
 

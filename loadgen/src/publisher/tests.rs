@@ -28,6 +28,7 @@ fn publisher(qos: u8, in_flight_max: u16, coalesce: u32) -> Publisher {
         connack_wait_ns: 0,
         source_addresses: None,
         fleet: FleetPlan::default(),
+        filters: Vec::new(),
         reconnect: true,
         publish: Some(publish),
     };

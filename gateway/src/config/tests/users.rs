@@ -1,6 +1,7 @@
 //! Users of enhanced authentication: both ways of naming them, and that no secret is repeated.
 
 use super::*;
+use crate::auth::Credential;
 
 /// The password "pencil" of RFC 7677 as it is kept: 4,096 iterations, salt, two keys.
 const KEYS: &str = "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==\

@@ -38,9 +38,8 @@ impl Client {
             heat: 0,
             heat_sec: 0,
             generation: 0,
-            dirty: false,
-            listed_hot: false,
-            listed_stalled: false,
+            listed: Listed::default(),
+            held: Held::default(),
         }
     }
 }
@@ -82,11 +81,11 @@ fn some_reads_within_a_second_make_a_client_hot_and_a_quiet_second_cools_it() {
 fn silence_ends_after_one_and_a_half_keep_alives() {
     let mut client = Client::example("c", 10);
     client.heard_tick = 100;
-    assert_eq!(client.silence_ends(), Some(100 + 15 * TICKS_PER_SEC));
-    assert_eq!(Client::example("c", 0).silence_ends(), None);
+    assert_eq!(client.due_tick(), Some(100 + 15 * TICKS_PER_SEC));
+    assert_eq!(Client::example("c", 0).due_tick(), None);
     let mut late = Client::example("c", u16::MAX);
     late.heard_tick = u32::MAX - 1;
-    assert_eq!(late.silence_ends(), Some(u32::MAX));
+    assert_eq!(late.due_tick(), Some(u32::MAX));
 }
 
 #[test]

@@ -3,4 +3,8 @@
 mod accounts;
 mod bench;
 mod departures;
+mod endings;
+mod keeping;
+mod parties;
+mod spreading;
 mod waiting;

@@ -146,6 +146,17 @@ fn client_ids(version: u8) -> Vec<Case> {
             accepted(),
         ),
     ];
+    // Longer ones may be taken or refused [MQTT-3.1.3-5, MQTT-3.1.3-8].
+    let too_long = if version == V5 { 0x85 } else { 2 };
+    let either = Answer::AnyOf(vec![accepted(), Answer::Refused(vec![too_long])]);
+    let long = version.to_string().repeat(60_000);
+    cases.push(row(
+        "of_60000_bytes",
+        "MQTT-3.1.3-8, MQTT-3.1.3-9",
+        &long,
+        true,
+        either,
+    ));
     cases.push(match version {
         // "Between 1 and 23 characters long" [MQTT 3.1, CONNECT].
         V31 => row("empty", "MQTT 3.1 CONNECT", "", true, rejected()),

@@ -21,6 +21,7 @@ pub(crate) struct Launch {
     kafka: Option<String>,
     connections_max: Option<usize>,
     descriptors_max: Option<usize>,
+    counts_memory: bool,
 }
 
 impl Launch {
@@ -49,6 +50,12 @@ impl Launch {
         self
     }
 
+    /// The allocator keeps nothing back for its threads: what it counts as live is.
+    pub(crate) fn counts_memory(mut self) -> Launch {
+        self.counts_memory = true;
+        self
+    }
+
     pub(crate) fn start(self) -> Gateway {
         Gateway::from_child(self.spawn())
     }
@@ -72,6 +79,9 @@ impl Launch {
         }
         if let Some(count) = self.connections_max {
             command.args(["--max-connections", &count.to_string()]);
+        }
+        if self.counts_memory {
+            command.env("MALLOC_CONF", "tcache:false");
         }
         command.spawn().expect("the gateway's binary runs")
     }
@@ -166,6 +176,13 @@ impl Gateway {
 
     pub(crate) fn go_on(&self) {
         kill_process(Pid::from_child(&self.child), Signal::CONT)
+            .expect("the child has not been reaped");
+    }
+
+    /// SIGKILL: it says nothing to anyone and writes nothing any more. Dropping it waits for its
+    /// end.
+    pub(crate) fn kill(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::KILL)
             .expect("the child has not been reaped");
     }
 

@@ -95,9 +95,10 @@ def qos_2_down(names):
     """mosquitto_sub comes back by itself with its in-flight state.
 
     Not with version 5: there libmosquitto 2.0.11 counts what is sent to it again against its own
-    receive maximum and gives up with a protocol error.
+    receive maximum and gives up with a protocol error. And not right behind a PUBREL: when it then
+    cannot send its PUBCOMP, it forgets the message without having handed it over.
     """
-    for number, cut in enumerate(DOWN_CUTS):
+    for number, cut in enumerate(cut for cut in DOWN_CUTS if cut != "down PUBREL 1 all"):
         topic, port = names.topic(f"t{number}"), control("open", "cut", cut)
         who = ["-c", "-i", names.id(f"s{number}"), "-q", 2, "-t", topic, "-C", 2]
         with listening("sub", *who, port=port, version=V4) as peer:

@@ -75,7 +75,8 @@ class Peer:
         self.clean, self.port = clean, port or self.port
         return self.connect(**values)
 
-    def _wait_ack(self, packet_id):
+    def acknowledged(self, packet_id):
+        """Waits for it; the reason codes."""
         with self.acked:
             done = self.acked.wait_for(lambda: packet_id in self.acks, WAIT_SECS)
             check(done, f"no acknowledgement of packet {packet_id}")
@@ -85,15 +86,15 @@ class Peer:
         """The SUBACK's codes; each filter a text or a (text, options)."""
         if self.version == V4:
             pairs = [each if isinstance(each, tuple) else (each, qos) for each in filters]
-            return self._wait_ack(self.client.subscribe(pairs)[1])
+            return self.acknowledged(self.client.subscribe(pairs)[1])
         pairs = [each if isinstance(each, tuple) else (each, options(qos)) for each in filters]
         made = properties("SUBSCRIBE")
         if identifier:
             made.SubscriptionIdentifier = identifier
-        return self._wait_ack(self.client.subscribe(pairs, properties=made)[1])
+        return self.acknowledged(self.client.subscribe(pairs, properties=made)[1])
 
     def unsubscribe(self, *filters):
-        return self._wait_ack(self.client.unsubscribe(list(filters))[1])
+        return self.acknowledged(self.client.unsubscribe(list(filters))[1])
 
     def publish(self, topic, payload, qos=0, retain=False, wait=True, **values):
         made = properties("PUBLISH", **values) if self.version == V5 else None

@@ -296,6 +296,7 @@ def shared(names):
         ]
         for message in waiting:
             message.wait_for_publish(WAIT_SECS)
+            check(message.is_published(), "a publish is never acknowledged")
         equal(len(beside.payloads(count)), count, "messages to the one beside the group")
         found = [[payload for _, payload in each.quiet()] for each in members]
         wanted = sorted(f"{what} {n}" for n in range(count))

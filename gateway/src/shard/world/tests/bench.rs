@@ -1,20 +1,41 @@
-//! A world of one shard whose only lane never reaches a broker, so that the test answers for Kafka.
+//! Worlds without rings whose only lane never reaches a broker, so that the test answers for Kafka.
 
-use std::hash::RandomState;
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io::Read;
 use std::mem;
 use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 
 use tributary_proto::malformed::Malformed;
+use tributary_proto::session::Loss;
+use tributary_ring::Wake;
 
 use super::super::*;
 use crate::books::Names;
 use crate::kafka::{LaneConfig, Outcome, Refusal, ReportSink};
-use crate::route::RouteRule;
+use crate::mailbox::Mailbox;
+use crate::route::{Local, RouteRule};
 use crate::shard::admit::Entrance;
+use crate::store::{Opened, Store};
 
 /// Records that the lane takes before it is full.
 pub(super) const ROOM_RECORDS: u64 = 8;
+/// The second since 1970 in which every bench begins.
+pub(super) const BASE_SEC: u32 = 1_000_000;
 
+/// What the shards of one process share.
+pub(super) struct Ground {
+    mailboxes: Mailboxes,
+    interest: Arc<Interest>,
+    books: Arc<[ShardBooks]>,
+    hasher: RandomState,
+    topic_hasher: TopicHasher,
+    /// A process of one shard may have a store.
+    store: Option<(StoreHandle, Recovered)>,
+}
+
+/// One shard.
 pub(super) struct Bench {
     pub(super) world: World,
     next_slot: u32,
@@ -30,8 +51,35 @@ impl ReportSink for Deaf {
     fn room(&self) {}
 }
 
-impl Bench {
-    pub(super) fn new(terms: Terms) -> Bench {
+impl Ground {
+    pub(super) fn new(shards: usize) -> Ground {
+        let names = Names {
+            close: &Close::NAMES,
+            refusal: Refusal::NAMES,
+            malformed: Malformed::NAMES,
+            bound: crate::bound::NAMES,
+            loss: &Loss::NAMES,
+        };
+        let hasher = RandomState::new();
+        let topic_hasher = TopicHasher::new(hasher.hash_one("topics"));
+        let mailbox = || Mailbox::new(Wake::new().expect("an eventfd"));
+        Ground {
+            mailboxes: Mailboxes((0..shards).map(|_| mailbox()).collect()),
+            interest: Arc::new(Interest::new(shards, topic_hasher.clone())),
+            books: (0..shards).map(|_| ShardBooks::new(&names)).collect(),
+            hasher,
+            topic_hasher,
+            store: None,
+        }
+    }
+
+    /// All shards of this process.
+    pub(super) fn shards(mut self, terms: &Terms) -> Vec<Bench> {
+        let count = self.mailboxes.0.len();
+        (0..count).map(|index| self.shard(index, terms)).collect()
+    }
+
+    fn shard(&mut self, index: usize, terms: &Terms) -> Bench {
         // Nobody listens on port 1 of the loopback interface: records wait.
         let brokers = vec![format!("{}:1", Ipv4Addr::LOCALHOST)];
         let mut config = LaneConfig::new("main", brokers);
@@ -39,31 +87,50 @@ impl Bench {
         let lane = Lane::start(config, 1, Arc::new(Deaf)).expect("a lane needs no broker to start");
         let rules = [
             RouteRule::new("k/#", "main", "t"),
+            RouteRule {
+                local: Local::AfterKafka,
+                ..RouteRule::new("after/#", "main", "t")
+            },
             RouteRule::new("null/#", "", ""),
         ];
-        let names = Names {
-            close: &Close::NAMES,
-            refusal: Refusal::NAMES,
-            malformed: Malformed::NAMES,
-            bound: crate::bound::NAMES,
-        };
         let world = World::new(WorldPlan {
-            index: 0,
-            shard_count: 1,
+            index,
+            shard_count: self.mailboxes.0.len(),
             connections_max: usize::MAX,
             connected: Arc::default(),
-            terms,
+            terms: terms.clone(),
             connect_ticks_max: 100,
-            routes: Arc::new(RouteTable::compile(&rules).expect("two good rules")),
+            routes: Arc::new(RouteTable::compile(&rules).expect("three good rules")),
             lanes: vec![lane],
-            books: Arc::new([ShardBooks::new(&names)]),
-            hasher: RandomState::new(),
+            books: Arc::clone(&self.books),
+            hasher: self.hasher.clone(),
+            topic_hasher: self.topic_hasher.clone(),
+            interest: Arc::clone(&self.interest),
+            mailboxes: self.mailboxes.clone(),
+            subscription_bounds: subscriptions::Bounds::default(),
+            retained_bounds: retained::Bounds {
+                count_max: 1_000,
+                bytes_max: 1 << 20,
+            },
+            store: self.store.take(),
+            base_sec: BASE_SEC,
+            users: Arc::new(Users::new(Vec::new()).expect("nobody is known")),
+            sys_interval_secs: 0,
+            will_delay_secs_max: u32::MAX,
+            server_reference: None,
         });
         Bench {
             world,
             next_slot: 0,
             in_kafka: Vec::new(),
         }
+    }
+}
+
+impl Bench {
+    /// The only shard of a process without a store.
+    pub(super) fn new(terms: Terms) -> Bench {
+        Ground::new(1).shard(0, &terms)
     }
 
     pub(super) fn socket(&mut self) -> Socket {
@@ -79,38 +146,44 @@ impl Bench {
 
     /// Lets a client in; its CONNACK is sent.
     pub(super) fn connect(&mut self, id: &str, level: u8, keep_alive_secs: u8) -> u32 {
-        let socket = self.socket();
-        let bytes = connect(id, level, keep_alive_secs);
-        let Entrance::In {
-            index,
-            connect_bytes,
-        } = self.world.on_stranger(socket, &bytes, true)
-        else {
-            panic!("{id} is not let in");
-        };
-        assert_eq!(connect_bytes, bytes.len());
+        let index = self.enter(&connect(id, level, keep_alive_secs));
         assert_eq!(self.sent(index)[0], 0x20);
         index
     }
 
-    /// What a client is owed; it counts as sent.
+    /// Lets a client in by this CONNECT.
+    pub(super) fn enter(&mut self, bytes: &[u8]) -> u32 {
+        let socket = self.socket();
+        let Entrance::In {
+            index,
+            connect_bytes,
+        } = self.world.on_stranger(socket, bytes, true)
+        else {
+            panic!("it is not let in");
+        };
+        assert_eq!(connect_bytes, bytes.len());
+        index
+    }
+
+    /// What a client is owed and the store lets out; it counts as sent.
     pub(super) fn sent(&mut self, index: u32) -> Vec<u8> {
         self.world.dirty.retain(|other| *other != index);
         let Some(client) = self.world.clients.at(index) else {
             return Vec::new();
         };
-        client.dirty = false;
-        let out = client
-            .io
-            .as_mut()
-            .map(|io| mem::take(&mut io.out))
-            .unwrap_or_default();
+        client.listed.leave(Listed::DIRTY);
+        let words = client.io.as_mut().map(|io| {
+            let mut words = mem::take(&mut io.ready);
+            words.append(&mut io.out);
+            words
+        });
         self.world.fall_idle(index);
-        out
+        words.unwrap_or_default()
     }
 
     /// Ends the turn: what was rendered for the lane is in Kafka's hands.
     pub(super) fn carry(&mut self) {
+        self.world.finish_turn();
         let batch = mem::take(&mut self.world.desks[0].batch);
         self.in_kafka.extend(
             batch
@@ -122,9 +195,22 @@ impl Bench {
 
     /// Kafka answers the record at this place; its room is free again.
     pub(super) fn answer(&mut self, place: usize) {
+        self.answer_with(place, Outcome::Delivered);
+    }
+
+    /// The same, with whatever Kafka says.
+    pub(super) fn answer_with(&mut self, place: usize, outcome: Outcome) {
         let (ticket, bytes) = self.in_kafka.remove(place);
         self.world.desks[0].lane.withdraw(bytes);
-        self.world.on_report(ticket, Outcome::Delivered);
+        self.world.on_report(ticket, outcome);
+    }
+
+    /// Reads what the other shards have left; says whether there was anything.
+    pub(super) fn take_notes(&mut self) -> bool {
+        let mailboxes = self.world.mailboxes.clone();
+        let count = self.world.take_notes(&mailboxes.0[self.world.index]);
+        self.carry();
+        count > 0
     }
 
     pub(super) fn has(&mut self, index: u32, reason: Paused) -> bool {
@@ -138,8 +224,10 @@ impl Bench {
         self.world.book().disconnects.read(close.index())
     }
 
-    pub(super) fn is_here(&mut self, index: u32) -> bool {
-        self.world.clients.at(index).is_some()
+    /// Whether the client is connected.
+    pub(super) fn is_here(&self, index: u32) -> bool {
+        let client = self.world.clients.look(index);
+        client.is_some_and(|client| client.session.is_connected())
     }
 
     /// What is kept of half-received packets, counted anew.
@@ -159,6 +247,80 @@ impl Bench {
                 .values()
                 .map(Vec::len)
                 .sum::<usize>()
+    }
+}
+
+/// A shard with a store on disk, which may be killed and started again.
+pub(super) struct Durable {
+    pub(super) bench: Bench,
+    folder: Folder,
+    _store: Store,
+}
+
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Left behind at worst: the test's answer does not depend on it.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Durable {
+    pub(super) fn new(name: &str) -> Durable {
+        let name = format!("tributary-shard-{}-{name}", std::process::id());
+        let folder = Folder(std::env::temp_dir().join(name));
+        std::fs::create_dir_all(&folder.0).expect("a folder");
+        let (bench, store) = Self::open(&folder.0, BASE_SEC);
+        Durable {
+            bench,
+            folder,
+            _store: store,
+        }
+    }
+
+    fn open(folder: &Path, now_sec: u32) -> (Bench, Store) {
+        let mut ground = Ground::new(1);
+        let (opened, mut recovered) =
+            Opened::at(folder, 1, now_sec, |_| 0).unwrap_or_else(|error| panic!("{error}"));
+        let sink = Arc::new(ground.mailboxes.clone());
+        let (store, mut handles) = opened.start(sink).expect("a thread");
+        ground.store = handles.pop().zip(recovered.pop());
+        (ground.shard(0, &Terms::default()), store)
+    }
+
+    /// Ends the turn, and waits until all of it is on disk.
+    pub(super) fn commit(&mut self) {
+        self.bench.carry();
+        let mailboxes = self.bench.world.mailboxes.clone();
+        let mailbox = &mailboxes.0[0];
+        while mailbox.committed() < self.bench.world.keeper.submitted() {
+            let fd = mailbox.wake().try_clone_fd().expect("a descriptor");
+            let mut count = [0; 8];
+            mailbox.open();
+            if mailbox.committed() < self.bench.world.keeper.submitted() {
+                File::from(fd).read_exact(&mut count).expect("an eventfd");
+            }
+        }
+        self.bench.world.on_committed(mailbox.committed());
+        self.bench.carry();
+    }
+
+    /// The process is no more, and another finds what it has left on disk.
+    pub(super) fn restart(self) -> Durable {
+        let Durable {
+            bench,
+            folder,
+            _store: store,
+        } = self;
+        drop(bench);
+        assert!(store.end());
+        let (bench, store) = Self::open(&folder.0, BASE_SEC);
+        Durable {
+            bench,
+            folder,
+            _store: store,
+        }
     }
 }
 
@@ -182,6 +344,56 @@ pub(super) fn publish(topic: &str, qos: u8, packet_id: u16, payload_bytes: usize
     }
     body.extend(vec![b'x'; payload_bytes]);
     packet(0x30 | qos << 1, &body)
+}
+
+/// A CONNECT of MQTT 5 for a session that lasts so many seconds.
+pub(super) fn connect_kept(id: &str, clean_start: bool, expiry_secs: u32) -> Vec<u8> {
+    let flags = u8::from(clean_start) << 1;
+    let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 5, flags, 0, 0, 5, 0x11];
+    body.extend(expiry_secs.to_be_bytes());
+    body.extend([0, id.len() as u8]);
+    body.extend(id.as_bytes());
+    packet(0x10, &body)
+}
+
+/// The same with a will of QoS 1 that waits so long.
+pub(super) fn connect_with_will(
+    id: &str,
+    expiry_secs: u32,
+    topic: &str,
+    delay_secs: u32,
+) -> Vec<u8> {
+    let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 5, 0x0C, 0, 0, 5, 0x11];
+    body.extend(expiry_secs.to_be_bytes());
+    body.extend([0, id.len() as u8]);
+    body.extend(id.as_bytes());
+    body.extend([5, 0x18]);
+    body.extend(delay_secs.to_be_bytes());
+    body.extend([0, topic.len() as u8]);
+    body.extend(topic.as_bytes());
+    body.extend([0, 4, b'g', b'o', b'n', b'e']);
+    packet(0x10, &body)
+}
+
+/// A SUBSCRIBE of MQTT 5 to one filter.
+pub(super) fn subscribe(packet_id: u16, filter: &str, qos: u8) -> Vec<u8> {
+    let mut body = packet_id.to_be_bytes().to_vec();
+    body.extend([0, 0, filter.len() as u8]);
+    body.extend(filter.as_bytes());
+    body.push(qos);
+    packet(0x82, &body)
+}
+
+/// A PUBLISH of MQTT 5 without properties; `flags` are those of the fixed header.
+pub(super) fn publish_5(topic: &str, flags: u8, packet_id: u16, payload: &[u8]) -> Vec<u8> {
+    let mut body = vec![0, topic.len() as u8];
+    body.extend(topic.as_bytes());
+    if flags & 0b110 != 0 {
+        body.extend(packet_id.to_be_bytes());
+    }
+    body.push(0);
+    body.extend(payload);
+    packet(0x30 | flags, &body)
 }
 
 fn packet(first_byte: u8, body: &[u8]) -> Vec<u8> {

@@ -9,7 +9,7 @@ use crate::limits::{
     DEMOTIONS_PER_SEC_MAX, HOT_QUIET_SECS, OUT_QUEUE_BYTES_MAX, OUT_QUEUE_STALL_TICKS_MAX,
     TICKS_PER_SEC,
 };
-use crate::shard::client::{Paused, Reading};
+use crate::shard::client::{Listed, Paused, Reading};
 use crate::shard::clients::ClientRef;
 use crate::shard::world::Order;
 
@@ -219,7 +219,7 @@ fn quiet_hot_clients_are_demoted_once_and_so_many_a_second() {
         let generation = bench.world.clients.generation(index);
         if let Some(client) = bench.world.clients.at(index) {
             client.reading = Reading::Multishot;
-            client.listed_hot = true;
+            client.listed.enter(Listed::HOT);
         }
         bench.world.hot.push_back(ClientRef { index, generation });
     }
