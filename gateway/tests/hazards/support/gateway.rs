@@ -168,13 +168,6 @@ impl Gateway {
             .expect("the child has not been reaped");
     }
 
-    /// SIGKILL: it says nothing to anyone and writes nothing any more. Dropping it waits for its
-    /// end.
-    pub(crate) fn kill(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::KILL)
-            .expect("the child has not been reaped");
-    }
-
     /// Stops its threads where they are, until [`Gateway::go_on`].
     pub(crate) fn pause(&self) {
         kill_process(Pid::from_child(&self.child), Signal::STOP)
@@ -183,6 +176,13 @@ impl Gateway {
 
     pub(crate) fn go_on(&self) {
         kill_process(Pid::from_child(&self.child), Signal::CONT)
+            .expect("the child has not been reaped");
+    }
+
+    /// SIGKILL: it says nothing to anyone and writes nothing any more. Dropping it waits for its
+    /// end.
+    pub(crate) fn kill(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::KILL)
             .expect("the child has not been reaped");
     }
 
