@@ -61,8 +61,8 @@ def section(trials):
 64 B, a closed loop: the next message of a topic leaves when all its subscribers have an earlier
 one. CPU is the server's, user and kernel, per delivery, the share of the PUBLISH that it came from
 included; *deliveries per core* is how many of them one second of that CPU makes. Each is checked
-byte for byte. The load generator reads (and at QoS 1 answers) every delivery in one thread, so
-that the rate reached is mostly its own.
+byte for byte. The load generator reads (and at QoS 1 answers) every delivery in one thread: where
+that is the bottleneck, the rate is its own.
 
 """
     head = ["", "server", "CPU us per delivery", "to mosquitto", "deliveries per core",

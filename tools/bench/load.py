@@ -96,7 +96,8 @@ def connect(server, connections, *options):
 def hold(server, connections, *options):
     """Starts clients that stay until `let_go`, and returns their process."""
     command = [LOADGEN, "connect", "--target", server.address, "--connections", str(connections)]
-    command += ["--hold", str(EXTRA_SECS_MAX * 2), *options]
+    # Whoever is refused tries again: it is the number that counts here.
+    command += ["--hold", str(EXTRA_SECS_MAX * 2), "--connack-wait", "30", "--reconnect", *options]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

@@ -8,7 +8,7 @@ from trials import shown, table
 
 NAME = "matching"
 PREFIX = "match: "
-SECS_MAX = 600
+SECS_MAX = 1_200
 COMMAND = ["cargo", "bench", "--quiet", "--locked", "-p", "tributary-proto", "--bench", "matching"]
 
 

@@ -25,7 +25,7 @@ EXAMPLE = "target/release/examples/store_choice"
 FILLED = servers.FOLDER / "sessions"
 SESSIONS, SESSIONS_QUICK = 1_000_000, 100_000
 FULL_SECONDS_MIN = 3
-FILL_SECS_MAX = 300
+FILL_SECS_MAX = 600
 
 
 def measure(bench, round_number):
@@ -73,7 +73,12 @@ def _recover(bench):
     watch, began = host.Watch([]), time.monotonic()
     with servers.gateway(servers.local_store(FILLED)) as server:
         secs = time.monotonic() - began
+        there = server.metrics()["tributary_sessions"]
+        # One that had a long queue was deleted again, to see what that takes.
+        if there < sessions - 1:
+            raise RuntimeError(f"the gateway has {there:,.0f} of {sessions:,} sessions again")
         figures = {"sessions": sessions, "secs": secs, "per_sec": sessions / secs,
+                   "user_bytes": server.metrics()["tributary_user_bytes"] / sessions,
                    "cpu_us": host.cpu_secs(server.pid) * 1e6 / sessions,
                    "resident_mb": host.resident_bytes(server.pid) >> 20}
         bench.add(RECOVERY, "the gateway, until ready", 0, {**watch.result(), "figures": figures})
@@ -96,10 +101,10 @@ def section(trials):
 
 {PAIRS} pairs, QoS 1, 64 B, at most 10 messages of a pair under way; sessions of subscribers outlive
 their connections. *{LOCAL}* acknowledges a PUBLISH when it is on disk (group commit, fsync).
-*{SAVED}* is `autosave_on_changes true` with `autosave_interval 1`: it writes its whole database
-again and again, without fsync, and acknowledges before; it comes as near as mosquitto can.
-*{UNSAVED}* is its default: what came since the last save is lost with the process. Disk is what
-the process sent to it, per message.
+*{SAVED}* is `autosave_on_changes true` with `autosave_interval 1`: it writes its whole
+database again and again and acknowledges before that, which is as near as mosquitto comes.
+*{UNSAVED}* is its default: what came since the last save is lost with the
+process. Disk is what the process sent to it, per message.
 
 **{HERE}.** Both ends are there; each message is stored and done with.
 
@@ -123,17 +128,20 @@ def _recovery(trials):
 **Recovery.** Sessions with one subscription each, written by the gateway's own store. *The store*
 is the time to open the file and have every session as an object, after an orderly end and from a
 copy made while it was open (as after kill -9). *The gateway* is from the start of the process to
-its `ready`: sessions in their shards, subscriptions in the index.
+its `ready`: sessions in their shards, subscriptions in the index. User bytes are all that its allocator
+has given out, per session.
 
 """
-    head = ["", "sessions", "seconds", "sessions/s", "CPU us each", "resident MiB", "marks"]
+    head = ["", "sessions", "seconds", "sessions/s", "CPU us each", "user B each",
+            "resident MiB", "marks"]
     rows = []
     for name in ("the store, clean", "the store, crash", "the gateway, until ready"):
         def median(figure, name=name):
             return trials.median(RECOVERY, name, figure)
         rows.append([name, shown(median("sessions"), 0), shown(median("secs")),
                      shown(median("per_sec"), 0), shown(median("cpu_us")),
-                     shown(median("resident_mb"), 0), trials.marks(RECOVERY, name) or "-"])
+                     shown(median("user_bytes"), 0), shown(median("resident_mb"), 0),
+                     trials.marks(RECOVERY, name) or "-"])
     return text + table(head, rows) + "\n"
 
 
