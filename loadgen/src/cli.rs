@@ -157,6 +157,12 @@ pub struct ConnectArgs {
         value_parser!(u32).range(1..)
     )]
     pub at_once: u32,
+    /// Clients without sockets behind a TUN device, for millions; as root, in a network namespace
+    /// with a gateway on 0.0.0.0, and --target 10.255.255.254:PORT. They drop by reset.
+    #[arg(long, conflicts_with_all = [
+        "threads", "rate", "subscribe_own", "churn", "publishers", "reconnect", "farewell"
+    ])]
+    pub stateless: bool,
     /// A client that is refused or loses its connection comes back.
     #[arg(long)]
     pub reconnect: bool,

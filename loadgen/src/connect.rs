@@ -22,7 +22,11 @@ const PAYLOAD_BYTES: usize = 64;
 pub fn run(args: &ConnectArgs) -> Result<(), Failure> {
     let plan = plan(args)?;
     let clients = u64::from(plan.clients);
-    let mut course = Course::start(Drive::launch_fleet(plan)?, args.clients.server_pid)?;
+    let drive = match args.stateless {
+        true => Drive::launch_stateless(plan)?,
+        false => Drive::launch_fleet(plan)?,
+    };
+    let mut course = Course::start(drive, args.clients.server_pid)?;
     let mut goes_on = course.go(Phase::new("connect"), |now, _| match args.reconnect {
         true => now.connected == clients,
         false => now.settled == clients,

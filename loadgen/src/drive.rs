@@ -12,6 +12,7 @@ use crate::report::process::{ServerUse, Usage};
 use crate::report::{ClientUse, Report};
 use crate::sockets;
 use crate::stage::{Now, Stage};
+use crate::stateless::Stateless;
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io;
@@ -98,6 +99,16 @@ impl Drive {
                 return Err(cannot_start(&refusal));
             }
         }
+        Ok(drive)
+    }
+
+    /// Starts a fleet without sockets behind a TUN device, on one thread.
+    pub fn launch_stateless(plan: Plan) -> Result<Self, Failure> {
+        let mut drive = Self::prepare(plan)?;
+        let (plan, stage) = (Arc::clone(&drive.plan), Arc::clone(&drive.stage));
+        let clients =
+            Stateless::open(plan, stage, drive.clock).map_err(|error| cannot_start(&error))?;
+        drive.spawn(0, move || clients.run())?;
         Ok(drive)
     }
 

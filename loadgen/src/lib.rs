@@ -16,6 +16,7 @@ pub mod report;
 
 pub mod engine;
 pub mod fleet;
+pub mod stateless;
 
 pub mod opening;
 pub mod rings;

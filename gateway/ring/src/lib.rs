@@ -40,6 +40,8 @@ mod stats;
 
 mod wake;
 
+mod tun;
+
 pub mod features;
 
 pub mod listener;
@@ -58,4 +60,5 @@ pub use listener::{listener, listeners, port_is_taken};
 pub use ring::{Ring, RingOptions};
 pub use slots::Conn;
 pub use stats::RingStats;
+pub use tun::Tun;
 pub use wake::{Wake, adopt};
