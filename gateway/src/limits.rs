@@ -9,8 +9,15 @@ use std::time::Duration;
 pub const SHARDS_MAX: usize = 1 << 8;
 /// Clients of one shard: a ticket has 24 bits for them.
 pub const CLIENTS_PER_SHARD_MAX: usize = 1 << 24;
-/// Rings of one shard.
-pub const RINGS_PER_SHARD_MAX: usize = 64;
+/// Rings of one shard: a socket names its ring in 8 bits.
+pub const RINGS_PER_SHARD_MAX: usize = 1 << 8;
+/// Descriptors of the process that a ring takes: two for itself, one for its listener.
+const DESCRIPTORS_PER_RING: usize = 3;
+/// Descriptors of the process that a shard takes for its executor.
+const DESCRIPTORS_PER_SHARD: usize = 7;
+/// Descriptors of the process left to Kafka, the store, the control thread and sockets on their way
+/// from one ring to another.
+const DESCRIPTORS_RESERVED: usize = 128;
 /// Slots in a ring's table when the descriptor limit would allow more and nobody asked for it.
 pub const TABLE_SLOTS_MAX: u32 = 1 << 20;
 /// Share of a descriptor table kept free of accepts for sockets handed over, in percent.
@@ -124,6 +131,13 @@ pub const CATCH_UP_TICKS: u32 = 2 * TICKS_PER_SEC;
 
 /// Log lines about single connections per shard and second; the rest is counted.
 pub const CONNECTION_LINES_PER_SEC_MAX: u32 = 20;
+
+/// Rings that each shard can have under this limit on open files: their descriptors count too.
+pub fn rings_per_shard_max(shards: usize, descriptors_max: usize) -> usize {
+    let taken = DESCRIPTORS_RESERVED + shards * DESCRIPTORS_PER_SHARD;
+    let rings = descriptors_max.saturating_sub(taken) / (shards * DESCRIPTORS_PER_RING);
+    rings.clamp(1, RINGS_PER_SHARD_MAX)
+}
 
 /// Slots of a table of that size that accepts are planned to fill.
 pub const fn usable_table_slots(table_slots: u32) -> usize {

@@ -9,13 +9,13 @@ mod common;
 mod lanes;
 mod layout;
 mod memory;
+mod shards;
 mod signals;
 
 use std::fmt::Display;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -28,15 +28,13 @@ use crate::books::{Names, ShardBooks};
 use crate::cli::{CheckArgs, RunArgs};
 use crate::config::{self, Settings};
 use crate::control::{self, ControlHandle, ControlState, Readiness};
-use crate::limits::{CONNECTS_PER_SEC_AND_SHARD, TICKS_PER_SEC};
 use crate::mailbox::{Mailbox, Mailboxes};
-use crate::overload::Memory;
-use crate::shard::{self, Meeting, ShardPlan, ShedPlan, WorldPlan};
 use crate::store::Store;
 use crate::{bound, kafka, log};
 use common::Common;
 use lanes::Lanes;
 use layout::Layout;
+use shards::Parts;
 
 /// Connections a listener lets wait for their accept; 65,535 costs nothing until used.
 const LISTEN_BACKLOG: i32 = 65_535;
@@ -107,16 +105,14 @@ impl Gateway {
         let happenings = channel();
         // Caught from here on, so that a signal during start-up still ends in an orderly way.
         signals::watch(happenings.0.clone())?;
-        start_shards(
+        let parts = Parts {
             settings,
-            &layout,
-            listeners,
-            &mailboxes,
-            &lanes,
-            &books,
-            &mut common,
-            &happenings.0,
-        )?;
+            layout: &layout,
+            mailboxes: &mailboxes,
+            lanes: &lanes,
+            books: &books,
+        };
+        parts.start(&mut common, listeners, &happenings.0)?;
         let readiness = Arc::new(Readiness::new());
         let (control, control_address) = control::serve(
             settings.control.address,
@@ -267,98 +263,6 @@ fn books(shards: usize) -> Arc<[ShardBooks]> {
         loss: &Loss::NAMES,
     };
     (0..shards).map(|_| ShardBooks::new(&names)).collect()
-}
-
-fn start_shards(
-    settings: &Settings,
-    layout: &Layout,
-    listeners: Vec<Vec<TcpListener>>,
-    mailboxes: &Mailboxes,
-    lanes: &Lanes,
-    books: &Arc<[ShardBooks]>,
-    common: &mut Common,
-    happenings: &Sender<Happening>,
-) -> Result<(), Refusal> {
-    let meeting = Arc::new(Meeting::new(layout.shards));
-    let connected = Arc::new(AtomicUsize::new(0));
-    let memory = Arc::new(memory::bound(&settings.overload));
-    tracing::debug!(
-        bytes_max = memory.bytes_max(),
-        "newcomers stop at this memory"
-    );
-    let shed = shed_plan(settings, layout.shards, &memory);
-    let mut listeners = listeners.into_iter();
-    let mut threads = Vec::new();
-    for index in 0..layout.shards {
-        let world = WorldPlan {
-            index,
-            shard_count: layout.shards,
-            connections_max: layout.connections_max,
-            connected: Arc::clone(&connected),
-            terms: common.terms.clone(),
-            connect_ticks_max: u32::from(settings.mqtt.connect_timeout_secs) * TICKS_PER_SEC,
-            routes: lanes.routes(),
-            lanes: lanes.handles(),
-            books: Arc::clone(books),
-            hasher: common.hasher.clone(),
-            topic_hasher: common.topic_hasher.clone(),
-            interest: Arc::clone(&common.interest),
-            mailboxes: mailboxes.clone(),
-            subscription_bounds: common.subscription_bounds,
-            retained_bounds: common.retained_bounds,
-            store: common.end_of(index),
-            base_sec: common.base_sec,
-            users: Arc::clone(&common.users),
-            sys_interval_secs: settings.mqtt.sys_interval_secs,
-            will_delay_secs_max: settings.mqtt.will_delay_secs_max,
-            server_reference: common.server_reference.clone(),
-        };
-        let plan = ShardPlan {
-            world,
-            cpu: layout.cpus[index % layout.cpus.len()],
-            ring: layout.ring.clone(),
-            listeners: listeners.by_ref().take(layout.rings_per_shard).collect(),
-            mailboxes: mailboxes.clone(),
-            meeting: Arc::clone(&meeting),
-            shed: shed.clone(),
-        };
-        let thread = shard::start(plan).map_err(|error| {
-            format!(
-                "shard {index} cannot start: {error}; the runtime needs 512 KiB of locked memory \
-                 per shard: raise it by `ulimit -l`, LimitMEMLOCK= or CAP_IPC_LOCK"
-            )
-        })?;
-        threads.push(thread);
-    }
-    let all_open = meeting.wait();
-    memory::watch(memory, meeting).map_err(|error| sentence("thread", &error))?;
-    let happenings = happenings.clone();
-    let join = move || {
-        let results: Vec<_> = threads.into_iter().map(shard::join).collect();
-        let result = results.into_iter().collect::<Result<(), _>>();
-        // The receiver lives as long as the process.
-        let _ = happenings.send(Happening::ShardsEnded(result));
-    };
-    if !all_open {
-        return Err(layout::cannot_open_rings());
-    }
-    let thread = std::thread::Builder::new().name("join".into()).spawn(join);
-    thread.map(drop).map_err(|error| sentence("thread", &error))
-}
-
-fn shed_plan(settings: &Settings, shards: usize, memory: &Arc<Memory>) -> ShedPlan {
-    let overload = &settings.overload;
-    let per_shard = overload
-        .connects_per_sec
-        .map_or(CONNECTS_PER_SEC_AND_SHARD, |rate| {
-            rate.div_ceil(shards as u32)
-        });
-    ShedPlan {
-        connects_per_sec: per_shard,
-        event_delay_micros_max: u64::from(overload.event_delay_millis_max) * 1_000,
-        lane_full_ticks_max: overload.lane_full_secs_max * TICKS_PER_SEC,
-        memory: Arc::clone(memory),
-    }
 }
 
 fn sentence(what: &str, error: &dyn Display) -> Refusal {

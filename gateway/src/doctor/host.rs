@@ -165,13 +165,13 @@ fn of_meminfo(meminfo: &str, name: &str) -> Option<u64> {
 
 /// The last uncommented `KEY=value` of a systemd file.
 fn setting(text: &str, key: &str) -> Option<String> {
-    let values = text.lines().filter_map(|line| {
+    let mut values = text.lines().filter_map(|line| {
         line.trim()
             .strip_prefix(key)?
             .trim_start()
             .strip_prefix('=')
     });
-    values.last().map(|value| value.trim().to_owned())
+    values.next_back().map(|value| value.trim().to_owned())
 }
 
 /// Walks up from the cgroup of this process, in whichever hierarchy counts memory.

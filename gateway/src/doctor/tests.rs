@@ -1,3 +1,5 @@
+//! Findings against hosts that are made up, knob by knob, and one look at this one.
+
 use super::*;
 
 /// A host as a careful operator leaves it.

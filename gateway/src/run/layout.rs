@@ -6,7 +6,7 @@ use super::Refusal;
 use crate::cli::Descriptors;
 use crate::config::Shards;
 use crate::limits::{
-    RINGS_PER_SHARD_MAX, SHARDS_MAX, TABLE_HEADROOM_PERCENT, TABLE_SLOTS_MAX, usable_table_slots,
+    SHARDS_MAX, TABLE_HEADROOM_PERCENT, TABLE_SLOTS_MAX, rings_per_shard_max, usable_table_slots,
 };
 
 /// Smallest table worth having.
@@ -56,14 +56,15 @@ impl Layout {
         let rings_for = |connections: usize| connections.div_ceil(shards * usable.max(1));
         let mut wanted = wanted;
         let mut rings_per_shard = wanted.map_or(1, rings_for).max(1);
-        if rings_per_shard > RINGS_PER_SHARD_MAX {
-            let fitting = RINGS_PER_SHARD_MAX * shards * usable;
+        let rings_max = rings_per_shard_max(shards, nofile as usize);
+        if rings_per_shard > rings_max {
+            let fitting = rings_max * shards * usable;
             let asked = wanted.unwrap_or(0);
             if descriptors == Descriptors::Refuse {
                 return Err(format!(
                     "[shards].max_connections: {asked} connections need {rings_per_shard} tables \
-                     of {table_slots_max} descriptors per shard, {RINGS_PER_SHARD_MAX} are \
-                     possible; raise RLIMIT_NOFILE (`ulimit -n`, LimitNOFILE=), now {nofile}, or \
+                     of {table_slots_max} descriptors per shard, {rings_max} are possible; \
+                     raise RLIMIT_NOFILE (`ulimit -n`, LimitNOFILE=), now {nofile}, or \
                      start for the {fitting} that fit by --descriptors fit"
                 ));
             }
@@ -74,7 +75,7 @@ impl Layout {
                 "the descriptor limit is too low for the connections asked for; starting for as \
                  many as fit"
             );
-            (wanted, rings_per_shard) = (Some(fitting), RINGS_PER_SHARD_MAX);
+            (wanted, rings_per_shard) = (Some(fitting), rings_max);
         }
         let table_slots = match wanted {
             Some(connections) if rings_per_shard == 1 => {
@@ -115,6 +116,7 @@ pub(super) fn cannot_open_rings() -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::RINGS_PER_SHARD_MAX;
 
     #[test]
     fn one_ring_per_shard_while_the_descriptor_limit_allows() {
@@ -153,5 +155,14 @@ mod tests {
         assert_eq!(layout.rings_per_shard, RINGS_PER_SHARD_MAX);
         let usable = usable_table_slots(1024);
         assert_eq!(layout.connections_max, RINGS_PER_SHARD_MAX * usable);
+    }
+
+    #[test]
+    fn rings_take_descriptors_themselves() {
+        let wanted = Some(1_000_000);
+        let layout = Layout::fit(4, vec![0], 300, wanted, Descriptors::Fit).unwrap();
+        assert_eq!(layout.rings_per_shard, 12);
+        let layout = Layout::fit(4, vec![0], 64, wanted, Descriptors::Fit).unwrap();
+        assert_eq!(layout.rings_per_shard, 1);
     }
 }

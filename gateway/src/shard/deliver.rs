@@ -94,7 +94,7 @@ impl World {
             let Some(group) = self.group_names.name(orphan.group) else {
                 continue;
             };
-            self.to_group(crate::mailbox::ToGroup {
+            self.serve_group(crate::mailbox::ToGroup {
                 message: orphan.message,
                 group,
                 tried: Vec::new(),

@@ -77,7 +77,7 @@ impl World {
             claim,
         };
         if shard == self.index {
-            self.to_group(to);
+            self.serve_group(to);
         } else {
             self.leave(shard, Note::ToGroup(to));
         }
@@ -85,7 +85,7 @@ impl World {
     }
 
     /// Gives a message to the member whose turn it is, or passes it on.
-    pub(super) fn to_group(&mut self, mut to: ToGroup) {
+    pub(super) fn serve_group(&mut self, mut to: ToGroup) {
         let key = self.subscriptions.group(&to.group);
         let (clients, profiles, anyone) = (&self.clients, &self.commons.profiles, to.anyone);
         let mut usable = |index: u32| match clients.look(index) {
@@ -125,7 +125,7 @@ impl World {
             next => next,
         };
         match next {
-            Some(shard) if shard == self.index => self.to_group(to),
+            Some(shard) if shard == self.index => self.serve_group(to),
             Some(shard) => self.leave(shard, Note::ToGroup(to)),
             // The last member has gone meanwhile: there is nobody who subscribes.
             None => self.settle_when_safe(to.claim),

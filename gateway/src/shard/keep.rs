@@ -8,9 +8,9 @@
 //!  later:  committed(number) --> answers go out, claims are settled
 //! ```
 //!
-//! A durable client's words leave in their order, so everything that it is told after a change
-//! waits for that change. A PUBLISH of QoS 2 must not go out before its packet id is on disk, nor
-//! PUBREL before the PUBREC, nor PUBCOMP before the release; that is all of it, and simple.
+//! A durable client's words leave in their order, so everything that it is told after a change that
+//! matters waits for that change. A PUBLISH of QoS 2 must not go out before its packet id is on disk,
+//! nor PUBREL before the PUBREC, nor PUBCOMP before the release; that is all of it, and simple.
 
 use std::collections::{HashMap, VecDeque};
 use std::mem;
@@ -18,6 +18,7 @@ use std::num::NonZeroU64;
 
 use tributary_proto::reason::Reason;
 use tributary_proto::session::Change;
+use tributary_proto::version::Qos;
 
 use super::client::Listed;
 use super::world::World;
@@ -176,10 +177,14 @@ impl World {
             return;
         };
         let keeper = &mut self.keeper;
+        let mut must_wait = false;
         for change in self.journal.drain() {
+            must_wait |= is_awaited(&change);
             keeper.write(op_of(session, change));
         }
-        keeper.touch(index);
+        if must_wait {
+            keeper.touch(index);
+        }
     }
 
     /// Writes a durable session's record down, as of now.
@@ -275,6 +280,18 @@ impl World {
     }
 }
 
+/// Whether what a client is told after this change must wait for the disk. At QoS 1 nothing must: a
+/// message that was delivered and then forgotten by a crash comes again from its publisher, who has
+/// no PUBACK yet, and its packet id means nothing to the subscriber's next connection. So it is
+/// mostly done with before it was ever written, and need not be.
+fn is_awaited(change: &Change) -> bool {
+    match change {
+        Change::Queued { .. } | Change::Done { .. } => false,
+        Change::Sent { qos, .. } => *qos == Qos::ExactlyOnce,
+        Change::Received { .. } | Change::Taken { .. } | Change::Released { .. } => true,
+    }
+}
+
 fn op_of(session: SessionNumber, change: Change) -> Op {
     match change {
         Change::Queued {
@@ -293,7 +310,7 @@ fn op_of(session: SessionNumber, change: Change) -> Op {
                 identifiers: identifiers.as_slice().into(),
             },
         },
-        Change::Sent { seq, packet_id } => Op::QueueSent {
+        Change::Sent { seq, packet_id, .. } => Op::QueueSent {
             session,
             seq,
             packet_id,

@@ -31,7 +31,7 @@ impl World {
                 self.fan_out(&message);
                 self.settle_when_safe(claim);
             }
-            Note::ToGroup(to) => self.to_group(to),
+            Note::ToGroup(to) => self.serve_group(to),
             Note::Retain { message, claim } => match (self.keep_retained(&message), claim) {
                 (true, claim) => self.settle_when_safe(claim),
                 (false, Some(claim)) => self.settle(claim, Reason::QuotaExceeded),

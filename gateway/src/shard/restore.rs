@@ -82,21 +82,25 @@ impl World {
                 .subscribe(index, id, held, filter, grant, changes);
         }
         let queued = session.queue.into_iter().flat_map(|one| {
-            let seq = one.seq;
+            let (seq, qos) = (one.seq, one.entry.qos);
+            let sent = |packet_id| Change::Sent {
+                seq,
+                packet_id,
+                qos,
+            };
             let queued = Change::Queued {
                 seq,
                 message: one.entry.message,
-                qos: one.entry.qos,
+                qos,
                 retain: one.entry.retain,
                 identifiers: Identifiers::from(&*one.entry.identifiers),
             };
             let (sent, received) = match one.state {
                 EntryState::Waiting => (None, None),
-                EntryState::Sent { packet_id } => (Some(Change::Sent { seq, packet_id }), None),
-                EntryState::Received { packet_id } => (
-                    Some(Change::Sent { seq, packet_id }),
-                    Some(Change::Received { seq }),
-                ),
+                EntryState::Sent { packet_id } => (Some(sent(packet_id)), None),
+                EntryState::Received { packet_id } => {
+                    (Some(sent(packet_id)), Some(Change::Received { seq }))
+                }
             };
             [Some(queued), sent, received].into_iter().flatten()
         });

@@ -70,6 +70,7 @@ impl World {
                 filter: filter.into(),
                 grant: stored(grant, options.retain_handling),
             });
+            // What a SUBACK has granted survives: it goes out after the disk.
             self.keeper.touch(at.index);
         }
         let wants_retained = match options.retain_handling {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::key;
 use super::limits;
@@ -25,6 +25,8 @@ pub(super) struct Ledger {
     /// The messages of this batch that several entries refer to: their place in memory, and the
     /// number of the body once it is written.
     sharing: FxHashMap<usize, (u32, Option<u64>)>,
+    /// Messages that come and go within the transaction: nothing of them is written.
+    passing: FxHashSet<(SessionNumber, u64)>,
     key: Vec<u8>,
     value: Vec<u8>,
 }
@@ -43,10 +45,45 @@ impl Ledger {
         }
     }
 
+    /// Looks through everything that goes into one transaction; says whether anything of it is to
+    /// be written.
+    pub(super) fn begin<'a>(&mut self, ops: impl Iterator<Item = &'a Op> + Clone) -> bool {
+        self.passing.clear();
+        let mut came = FxHashSet::default();
+        for op in ops.clone() {
+            match op {
+                Op::QueuePut { session, seq, .. } => {
+                    came.insert((*session, *seq));
+                }
+                Op::QueueDone { session, seq } if came.contains(&(*session, *seq)) => {
+                    self.passing.insert((*session, *seq));
+                }
+                _ => {}
+            }
+        }
+        ops.into_iter().any(|op| !self.is_passing(op))
+    }
+
     /// Writes one batch.
     pub(super) fn apply(&mut self, ops: &[Op], tables: &mut Tables<'_>) -> Result<(), redb::Error> {
         self.find_shared(ops);
-        ops.iter().try_for_each(|op| self.apply_one(op, tables))
+        for op in ops {
+            if !self.is_passing(op) {
+                self.apply_one(op, tables)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the operation is about a message that is done with in the same transaction.
+    fn is_passing(&self, op: &Op) -> bool {
+        match op {
+            Op::QueuePut { session, seq, .. }
+            | Op::QueueSent { session, seq, .. }
+            | Op::QueueReceived { session, seq }
+            | Op::QueueDone { session, seq } => self.passing.contains(&(*session, *seq)),
+            _ => false,
+        }
     }
 
     fn apply_one(&mut self, op: &Op, tables: &mut Tables<'_>) -> Result<(), redb::Error> {
@@ -222,6 +259,7 @@ impl Ledger {
             if let Op::QueuePut { entry, .. } = op
                 // Nobody else has it: then no other operation has it either.
                 && Arc::strong_count(&entry.message) > 1
+                && !self.is_passing(op)
             {
                 self.sharing.entry(place(entry)).or_default().0 += 1;
             }

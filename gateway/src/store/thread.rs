@@ -53,7 +53,8 @@ impl Committer {
     }
 
     fn commit(&mut self) -> Result<(), redb::Error> {
-        if self.group.iter().all(|batch| batch.ops.is_empty()) && !self.has_chores() {
+        let all = self.group.iter().flat_map(|batch| &batch.ops);
+        if !self.ledger.begin(all) && !self.has_chores() {
             return Ok(());
         }
         let begun = Instant::now();

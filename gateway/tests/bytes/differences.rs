@@ -24,7 +24,7 @@ const REASON: &str = "it takes any reason code in an acknowledgement [MQTT-3.4.2
 const SHARE: &str = "it takes $share without name or filter for a plain filter [MQTT-4.8.2-1]";
 const LENIENT: &str = "it reads past what it does not need; strict reading is the safer choice";
 
-static DIFFERENCES: [Difference; 32] = [
+static DIFFERENCES: [Difference; 33] = [
     at("v*::puback::flags::*", FLAGS),
     at("v*::pubrec::flags::*", FLAGS),
     at("v*::pubcomp::flags::*", FLAGS),
@@ -113,6 +113,10 @@ static DIFFERENCES: [Difference; 32] = [
     at(
         "v5::will_delay::a_will_does_not_wait_longer_than_its_session",
         "it lets a will wait beyond the end of its session (3.1.3.2.2)",
+    ),
+    at(
+        "v5::expiry::what_was_sent_once_does_not_expire",
+        "it drops an expired message that it has sent already [MQTT-4.3.3-7]",
     ),
 ];
 

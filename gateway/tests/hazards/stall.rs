@@ -5,12 +5,20 @@ use crate::support::client::Client;
 use crate::support::gateway::Launch;
 use crate::support::wire::*;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const NULL_ROUTE: &str =
     "[[route]]\nfilter = \"#\"\ntopic = \"\"\n[mqtt]\nconnect_timeout_secs = 1\n";
 /// Longer than 1.5 keep-alives and the time to connect.
 const STALL: Duration = Duration::from_millis(2_500);
+
+/// The hazard itself, not a wait for something to happen: nobody wakes this thread.
+fn stall() {
+    let until = Instant::now() + STALL;
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        thread::park_timeout(left);
+    }
+}
 
 #[test]
 fn clients_and_connects_that_wait_through_a_stall_are_served_after_it() {
@@ -39,8 +47,7 @@ fn clients_and_connects_that_wait_through_a_stall_are_served_after_it() {
     for (number, client) in storm.iter_mut().enumerate() {
         client.send(&Connect::new(V5, &format!("storm{number}")).encode());
     }
-    // The hazard itself, not a wait for something to happen.
-    thread::sleep(STALL);
+    stall();
     gateway.go_on();
 
     for client in &mut pinging {
@@ -67,7 +74,7 @@ fn a_client_that_is_silent_after_a_stall_as_well_is_disconnected_all_the_same() 
     };
     let mut silent = Client::connect_to(gateway.mqtt(), connect).0;
     gateway.pause();
-    thread::sleep(STALL);
+    stall();
     gateway.go_on();
     silent.expect_end(
         &[0x8D],

@@ -4,7 +4,7 @@ use super::client::{AWAITS_PINGRESP, Client, RETURNS, State};
 use super::talkers::Talkers;
 use crate::books::Books;
 use crate::close::Close;
-use crate::codec::decode::{Answer, answer};
+use crate::codec::decode::{Answer, Connack, answer};
 use crate::codec::{encode, packet};
 use crate::plan::Plan;
 use crate::stamp;
@@ -30,22 +30,7 @@ pub(super) fn on_frame(
     at: &mut Context<'_>,
 ) -> Result<(), Close> {
     match (answer(at.plan.version, first_byte, body)?, client.state) {
-        (Answer::Connack(connack), State::AwaitConnack) => {
-            if connack.reason != 0 {
-                return Err(Close::Refused(connack.reason));
-            }
-            // Every client starts clean [MQTT-3.2.2-2].
-            at.books.counts.wrong_takeovers += u64::from(connack.session_present);
-            let began_ns = at.now_ns - client.since_ns(at.now_ns).min(at.now_ns);
-            at.books.connected(at.now_ns, began_ns);
-            client.state = State::Connected;
-            client.set(RETURNS, true);
-            client.attempts = 0;
-            if let Some(publisher) = at.talkers.at(at.place) {
-                publisher.on_connack(connack.receive_maximum);
-            }
-            subscribe(at);
-        }
+        (Answer::Connack(connack), State::AwaitConnack) => on_connack(client, connack, at)?,
         (Answer::Disconnect { reason }, State::Connected) if reason == SESSION_TAKEN_OVER => {
             at.books.counts.wrong_takeovers += 1;
             return Err(Close::WronglyTakenOver);
@@ -91,6 +76,24 @@ pub(super) fn on_frame(
         }
         (_, _) => return Err(Close::OutOfTurn),
     }
+    Ok(())
+}
+
+fn on_connack(client: &mut Client, connack: Connack, at: &mut Context<'_>) -> Result<(), Close> {
+    if connack.reason != 0 {
+        return Err(Close::Refused(connack.reason));
+    }
+    // Every client starts clean [MQTT-3.2.2-2].
+    at.books.counts.wrong_takeovers += u64::from(connack.session_present);
+    let began_ns = at.now_ns - client.since_ns(at.now_ns).min(at.now_ns);
+    at.books.connected(at.now_ns, began_ns);
+    client.state = State::Connected;
+    client.set(RETURNS, true);
+    client.attempts = 0;
+    if let Some(publisher) = at.talkers.at(at.place) {
+        publisher.on_connack(connack.receive_maximum);
+    }
+    subscribe(at);
     Ok(())
 }
 

@@ -22,9 +22,19 @@ pub(super) struct Busy {
     pub(super) spoken: Spoken,
     /// Bytes of `flight` and `queue`, as far as they hold messages.
     pub(super) held_bytes: usize,
+    /// What is left of what waited when the client came back.
+    pub(super) backlog: Backlog,
     /// The `seq` of the next message downwards. It begins anew with a new box: everything that bore
     /// a number before is done then.
     pub(super) next_seq: u64,
+}
+
+/// What waited for a client when it came back: no fault of a connection that has only begun, so its
+/// bounds count from there until it is done with.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Backlog {
+    pub(super) messages: usize,
+    pub(super) bytes: usize,
 }
 
 /// Packet ids of QoS 2 PUBLISHes taken and not released.
@@ -138,6 +148,7 @@ impl BusyPool {
         busy.queue.clear(ENTRIES_KEPT);
         busy.spoken.clear();
         busy.held_bytes = 0;
+        busy.backlog = Backlog::default();
         busy.next_seq = 0;
         self.spare.push(busy);
     }

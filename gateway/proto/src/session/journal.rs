@@ -23,7 +23,7 @@ pub enum Change {
         identifiers: Identifiers,
     },
     /// It was sent under this packet id.
-    Sent { seq: u64, packet_id: u16 },
+    Sent { seq: u64, packet_id: u16, qos: Qos },
     /// PUBREC came: what is left is PUBREL and PUBCOMP.
     Received { seq: u64 },
     /// Nothing of it is left.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::busy::Backlog;
 use super::flight::{Released, Sent};
 use super::queue::Waiting;
 use super::room::{hold, release};
@@ -66,7 +67,11 @@ impl Session {
         self.profile = profile;
         self.connect(admission);
         self.flags |= RESUMED;
-        if let Some(busy) = &self.busy {
+        if let Some(busy) = &mut self.busy {
+            busy.backlog = Backlog {
+                messages: busy.queue.len(),
+                bytes: busy.held_bytes,
+            };
             for released in &busy.flight.released {
                 let (id, reason) = (released.packet_id, Reason::Success);
                 encode::pubrel(ctx.out, self.version, id, reason, None);
@@ -103,6 +108,7 @@ impl Session {
         let Some(busy) = self.busy.as_deref_mut() else {
             return Vec::new();
         };
+        busy.backlog = Backlog::default();
         busy.window.on_gone();
         busy.unreleased.on_gone();
         busy.flight.on_gone();
@@ -173,7 +179,7 @@ impl Session {
                 busy.queue.kept.push_back(waiting);
                 busy.next_seq = busy.next_seq.max(seq + 1);
             }
-            Change::Sent { seq, packet_id } => {
+            Change::Sent { seq, packet_id, .. } => {
                 let place = busy.queue.kept.iter().position(|one| one.seq == seq);
                 if let Some(waiting) = place.and_then(|place| busy.queue.kept.remove(place)) {
                     busy.flight.sent.push_back(Sent { waiting, packet_id });

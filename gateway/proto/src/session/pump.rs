@@ -113,8 +113,12 @@ impl Session {
 
     /// A message was written for the first time.
     pub(super) fn took_off(&mut self, waiting: Waiting, packet_id: u16, ctx: &mut Context<'_>) {
-        let seq = waiting.seq;
-        ctx.journal.note(|| Change::Sent { seq, packet_id });
+        let (seq, qos) = (waiting.seq, waiting.qos);
+        ctx.journal.note(|| Change::Sent {
+            seq,
+            packet_id,
+            qos,
+        });
         if let Some(busy) = self.busy.as_mut() {
             busy.flight.send(waiting, packet_id);
         }

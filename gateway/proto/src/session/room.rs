@@ -68,13 +68,16 @@ impl Session {
 
     /// Whether so many bytes more may wait.
     fn fits(&self, bytes: usize, ctx: &Context<'_>) -> bool {
-        let (count, held_bytes) = self
-            .busy
-            .as_ref()
-            .map_or((0, 0), |busy| (busy.queue.len(), busy.held_bytes));
-        count < ctx.terms.queue_messages_max
-            && held_bytes + bytes <= ctx.terms.queue_bytes_max
-            && ctx.commons.queued_bytes + bytes <= ctx.terms.queued_bytes_max
+        let terms = ctx.terms;
+        let own = |busy: &Busy| {
+            busy.queue.len() < terms.queue_messages_max + busy.backlog.messages
+                && busy.held_bytes + bytes <= terms.queue_bytes_max + busy.backlog.bytes
+        };
+        let fits = match self.busy.as_deref() {
+            Some(busy) => own(busy),
+            None => terms.queue_messages_max > 0 && bytes <= terms.queue_bytes_max,
+        };
+        fits && ctx.commons.queued_bytes + bytes <= ctx.terms.queued_bytes_max
     }
 
     /// Takes the oldest QoS 0 out of the queue.
@@ -95,5 +98,7 @@ pub(super) fn hold(busy: &mut Busy, bytes: usize, ctx: &mut Context<'_>) {
 /// Counts bytes that the session held until now.
 pub(super) fn release(busy: &mut Busy, bytes: usize, ctx: &mut Context<'_>) {
     busy.held_bytes -= bytes;
+    busy.backlog.bytes = busy.backlog.bytes.min(busy.held_bytes);
+    busy.backlog.messages = busy.backlog.messages.min(busy.queue.len());
     ctx.commons.queued_bytes -= bytes;
 }

@@ -1,3 +1,5 @@
+//! What a snapshot of a host makes of the files that it finds, on small trees of our own.
+
 use super::*;
 use std::path::PathBuf;
 

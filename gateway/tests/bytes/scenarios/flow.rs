@@ -15,7 +15,7 @@ plays! {
     ONLY_5 "MQTT-3.2.2-15" a_packet_too_large_for_the_server_ends_the_connection,
     ONLY_5 "MQTT-3.1.2-26, MQTT-3.3.2-11, MQTT-3.3.2-10" aliases_of_the_server_stay_within_bounds,
     ONLY_5 "MQTT-3.1.2-27" a_client_that_takes_no_alias_gets_none,
-    ONLY_5 "MQTT-3.3.2-9, MQTT-3.2.2-17, MQTT-3.3.2-12" aliases_of_the_client_are_taken_up_to_the_maximum,
+    ONLY_5 "MQTT-3.3.2-9, MQTT-3.2.2-17, MQTT-3.3.2-12" client_aliases_are_taken_up_to_the_maximum,
     ALL "MQTT-3.1.2-22, MQTT-3.1.2-24" a_silent_client_is_thrown_out,
     ALL "MQTT-3.1.2-23, MQTT-3.12.4-1" a_client_that_pings_stays,
     ONLY_5 "MQTT-3.1.2-28" without_asking_no_response_information_comes,
@@ -219,7 +219,7 @@ fn a_client_that_takes_no_alias_gets_none(target: &Target, version: u8) {
     }
 }
 
-fn aliases_of_the_client_are_taken_up_to_the_maximum(target: &Target, version: u8) {
+fn client_aliases_are_taken_up_to_the_maximum(target: &Target, version: u8) {
     let connect = Connect::new(version, &target.unique("up/to"));
     let (mut publisher, connack) = Peer::open(target, &connect);
     let mut subscriber = Peer::join(target, version, &target.unique("reads"));

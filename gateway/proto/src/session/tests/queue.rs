@@ -122,6 +122,29 @@ fn the_bounds_on_bytes_hold_for_the_client_and_for_the_shard() {
 }
 
 #[test]
+fn what_waited_for_a_client_does_not_count_against_it_when_it_is_back() {
+    let mut bench = Bench::new(Version::V5);
+    bench.terms.queue_messages_max = 2;
+    bench.gone(true);
+    bench.deliver("1", QOS_1);
+    bench.deliver("2", QOS_1);
+    bench.room_bytes = 0;
+    bench.resume(Profile::PLAIN);
+    assert_eq!(bench.deliver("3", QOS_1), Delivered::Queued);
+    assert_eq!(bench.deliver("4", QOS_1), Delivered::Queued);
+    assert_eq!(bench.deliver("5", QOS_1), Delivered::Full);
+    bench.room_bytes = usize::MAX;
+    bench.pump();
+    for packet_id in 1..=4 {
+        bench.give(puback(packet_id));
+    }
+    bench.room_bytes = 0;
+    bench.deliver("6", QOS_1);
+    bench.deliver("7", QOS_1);
+    assert_eq!(bench.deliver("8", QOS_1), Delivered::Full, "caught up");
+}
+
+#[test]
 fn what_is_in_flight_is_bounded_like_what_waits() {
     let mut bench = Bench::new(Version::V5);
     bench.terms.queue_bytes_max = 1;
