@@ -1,4 +1,4 @@
-//! `[overload]`: from when on newcomers are turned away, so that those who are in keep their service.
+//! `[overload]`: from when on newcomers are turned away, so that those inside keep their service.
 
 use super::section::Section;
 use super::settings::Overload;

@@ -131,6 +131,11 @@ fn nothing_at_all_gives_the_defaults() {
             sys_interval_secs: 10,
         }
     );
+}
+
+#[test]
+fn nothing_at_all_leaves_the_process_its_defaults() {
+    let settings = load(&RunArgs::default(), [], check_routes).unwrap();
     assert_eq!(settings.store, Store::Memory);
     assert_eq!(settings.auth, []);
     assert_eq!(

@@ -47,7 +47,7 @@ impl World {
     /// Gives a message to one client.
     pub(super) fn deliver(&mut self, index: u32, message: &Arc<Message>, delivery: Delivery<'_>) {
         if self.try_deliver(index, message, delivery) == Delivered::Full {
-            // Whoever reads too slowly is told so; a session that stays takes the message for later.
+            // Whoever reads too slowly is told so; a session that stays takes it for later.
             self.end(index, Close::OutQueueFull);
             self.try_deliver(index, message, delivery);
         }

@@ -8,9 +8,9 @@
 //!  later:  committed(number) --> answers go out, claims are settled
 //! ```
 //!
-//! A durable client's words leave in their order, so everything that it is told after a change that
-//! matters waits for that change. A PUBLISH of QoS 2 must not go out before its packet id is on disk,
-//! nor PUBREL before the PUBREC, nor PUBCOMP before the release; that is all of it, and simple.
+//! A durable client's words leave in their order, so everything that it is told after a change
+//! that matters waits for that change. A PUBLISH of QoS 2 must not go out before its packet id is
+//! on disk, nor PUBREL before the PUBREC, nor PUBCOMP before the release; that is all of it.
 
 use std::collections::{HashMap, VecDeque};
 use std::mem;

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use super::Shard;
-use super::world::{Socket, Stranger};
+use super::world::{Socket, Stranger, World};
 use crate::limits::{NEWCOMERS_PER_TURN, NEWCOMERS_PER_TURN_BEHIND, TABLE_HEADROOM_PERCENT};
 
 /// Connections that were accepted and are not read yet, oldest first.
@@ -26,6 +26,16 @@ impl Newcomers {
     /// Gives back the memory of a storm that is over.
     pub(super) fn shrink(&mut self) {
         super::thrift::shrink_queue(&mut self.waiting);
+    }
+}
+
+impl World {
+    /// From now on the time runs in which this stranger has to become a client.
+    pub(super) fn expect_connect(&mut self, socket: Socket) {
+        self.strangers.push_back(Stranger {
+            socket,
+            deadline_tick: self.now_tick + self.connect_ticks_max,
+        });
     }
 }
 
@@ -54,10 +64,7 @@ impl Shard {
 
     fn read_newcomer(&mut self, socket: Socket) {
         self.newcomers.left_this_turn -= 1;
-        self.world.strangers.push_back(Stranger {
-            socket,
-            deadline_tick: self.world.now_tick + self.world.connect_ticks_max,
-        });
+        self.world.expect_connect(socket);
         // Nothing else may be armed: the socket is likely to be handed on with its CONNECT.
         self.plane(socket.ring).ring.receive_armed(socket.conn);
     }

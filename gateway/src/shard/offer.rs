@@ -3,7 +3,7 @@
 //! ```text
 //!  PUBLISH --> route --> subscribers? --> room everywhere? --no--> Full: look at it again later
 //!                                             | yes
-//!                 lane (party) <--------------+-----> own subscribers, notes (parties), store (party)
+//!                 lane (party) <--------------+-----> own subscribers, notes, store (parties)
 //!  every party answers by the ticket; when all have, the window writes the acknowledgement
 //! ```
 
@@ -79,10 +79,19 @@ impl World {
                 &resolved
             }
         };
+        self.offer_topic(at, publish, topic)
+    }
+
+    fn offer_topic(&mut self, at: ClientRef, publish: &Publish<'_>, topic: &str) -> Offered {
+        let ClientRef { index, generation } = at;
         if topic.starts_with(SYS_PREFIX) {
             // What stands there is the server's word; MQTT 3 has none for a refusal.
-            let answer = match client.session.version() {
-                Version::V5 => Answer::Refused(Refusal::NotAllowed),
+            let version = self
+                .clients
+                .look(index)
+                .map(|client| client.session.version());
+            let answer = match version {
+                Some(Version::V5) => Answer::Refused(Refusal::NotAllowed),
                 _ => Answer::Kept(Reason::Success),
             };
             return self.answer(index, publish, answer);

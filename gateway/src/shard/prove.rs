@@ -65,6 +65,8 @@ impl World {
                 let connect = bytes.into();
                 let pending = Box::new(Pending { exchange, connect });
                 self.exchanges.insert(socket, pending);
+                // Whoever was handed over has left its deadline on the shard it came from.
+                self.expect_connect(socket);
                 match rest {
                     [] => Entrance::Wait,
                     rest => self.on_proof(socket, rest),
@@ -128,7 +130,7 @@ impl World {
         }
         let data = auth.authentication_data.unwrap_or_default();
         match (auth.reason, self.reproofs.remove(&index)) {
-            (Reason::Reauthenticate, _) => {
+            (Reason::Reauthenticate, None) => {
                 match Exchange::begin(&self.users, data, &fresh_nonce()) {
                     Step::Refused(_) => self.fail_reproof(),
                     Step::Continue {
@@ -142,7 +144,7 @@ impl World {
                     }
                 }
             }
-            (_, None) => out_of_turn,
+            (_, None) | (Reason::Reauthenticate, Some(_)) => out_of_turn,
             (_, Some(exchange)) => match exchange.finish(data) {
                 // Who it was when it came in it must still be.
                 Ok(finished) if client.user() == &*finished.user => {

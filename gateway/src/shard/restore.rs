@@ -8,7 +8,7 @@ use tributary_ring::Conn;
 use super::client::{Client, Extra, Listed, Paused, Reading, after};
 use super::wheel::Wheel;
 use super::world::{World, context};
-use crate::store::{EntryState, Recovered, RecoveredSession, SessionRecord, StoredWill};
+use crate::store::{EntryState, Recovered, RecoveredEntry, RecoveredSession, SessionRecord, StoredWill};
 
 impl World {
     /// Takes over what the store has; before any client is let in.
@@ -81,35 +81,10 @@ impl World {
             self.subscriptions
                 .subscribe(index, id, held, filter, grant, changes);
         }
-        let queued = session.queue.into_iter().flat_map(|one| {
-            let (seq, qos) = (one.seq, one.entry.qos);
-            let sent = |packet_id| Change::Sent {
-                seq,
-                packet_id,
-                qos,
-            };
-            let queued = Change::Queued {
-                seq,
-                message: one.entry.message,
-                qos,
-                retain: one.entry.retain,
-                identifiers: Identifiers::from(&*one.entry.identifiers),
-            };
-            let (sent, received) = match one.state {
-                EntryState::Waiting => (None, None),
-                EntryState::Sent { packet_id } => (Some(sent(packet_id)), None),
-                EntryState::Received { packet_id } => {
-                    (Some(sent(packet_id)), Some(Change::Received { seq }))
-                }
-            };
-            [Some(queued), sent, received].into_iter().flatten()
-        });
-        let taken = session.taken.into_iter();
-        let taken = taken.map(|packet_id| Change::Taken { packet_id });
-        let changes: Vec<Change> = queued.chain(taken).collect();
+        let changes = unfinished(session.queue, session.taken);
         client
             .session
-            .restore(changes.into_iter(), &mut context!(self, client));
+            .restore(changes, &mut context!(self, client));
         self.journal.drain().for_each(drop);
         let due_tick = client.due_tick();
         if let Some(tick) = due_tick {
@@ -137,4 +112,34 @@ impl World {
     fn tick_of(&self, sec: u32) -> u32 {
         after(0, sec.saturating_sub(self.base_sec))
     }
+}
+
+/// What a session had not finished, as the changes that lead there.
+fn unfinished(queue: Box<[RecoveredEntry]>, taken: Box<[u16]>) -> impl Iterator<Item = Change> {
+    let queued = queue.into_iter().flat_map(|one| {
+        let (seq, qos) = (one.seq, one.entry.qos);
+        let sent = |packet_id| Change::Sent {
+            seq,
+            packet_id,
+            qos,
+        };
+        let queued = Change::Queued {
+            seq,
+            message: one.entry.message,
+            qos,
+            retain: one.entry.retain,
+            identifiers: Identifiers::from(&*one.entry.identifiers),
+        };
+        let (sent, received) = match one.state {
+            EntryState::Waiting => (None, None),
+            EntryState::Sent { packet_id } => (Some(sent(packet_id)), None),
+            EntryState::Received { packet_id } => {
+                (Some(sent(packet_id)), Some(Change::Received { seq }))
+            }
+        };
+        [Some(queued), sent, received].into_iter().flatten()
+    });
+    let taken = taken.into_iter();
+    let taken = taken.map(|packet_id| Change::Taken { packet_id });
+    queued.chain(taken)
 }

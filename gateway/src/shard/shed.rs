@@ -8,7 +8,8 @@
 //!   table   a ring's table is full of clients ----------/
 //! ```
 //!
-//! Accepting never pauses for it: who hangs in a backlog does not know why, and tries again besides.
+//! Accepting never pauses for it: who hangs in a backlog does not know why
+//! and tries again besides.
 
 use std::sync::Arc;
 

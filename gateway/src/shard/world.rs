@@ -97,6 +97,13 @@ pub(super) struct Desk {
     pub batch: Batch,
 }
 
+impl Desk {
+    fn new(lane: Lane) -> Self {
+        let batch = Batch::default();
+        Self { lane, batch }
+    }
+}
+
 /// A connection that was told to go and may still read its last words.
 pub(super) struct Leaving {
     /// When it is closed, whatever it does.
@@ -286,10 +293,7 @@ pub struct WorldPlan {
 impl World {
     /// An empty world.
     pub(super) fn new(plan: WorldPlan) -> Self {
-        let desks = plan.lanes.into_iter().map(|lane| Desk {
-            lane,
-            batch: Batch::default(),
-        });
+        let desks = plan.lanes.into_iter().map(Desk::new);
         let (handle, recovered) = plan.store.unzip();
         let mut world = Self {
             index: plan.index,

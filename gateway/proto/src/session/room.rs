@@ -70,8 +70,9 @@ impl Session {
     fn fits(&self, bytes: usize, ctx: &Context<'_>) -> bool {
         let terms = ctx.terms;
         let own = |busy: &Busy| {
-            busy.queue.len() < terms.queue_messages_max + busy.backlog.messages
-                && busy.held_bytes + bytes <= terms.queue_bytes_max + busy.backlog.bytes
+            let messages = busy.queue.len().saturating_sub(busy.backlog.messages);
+            let held_bytes = busy.held_bytes.saturating_sub(busy.backlog.bytes);
+            messages < terms.queue_messages_max && held_bytes + bytes <= terms.queue_bytes_max
         };
         let fits = match self.busy.as_deref() {
             Some(busy) => own(busy),

@@ -29,7 +29,7 @@ impl Exchange {
                 let is_refused = reason >= REASON_REFUSAL;
                 self.books.counts.subscriptions_refused += u64::from(is_refused);
                 self.books.counts.subscriptions_granted += u64::from(!is_refused);
-                self.get_ready(slot);
+                self.stand_ready(slot);
                 Ok(())
             }
             (Answer::Disconnect { reason }, _) => Err(Close::Disconnect(reason)),
@@ -67,11 +67,11 @@ impl Exchange {
         self.opener.on_settled();
         if peer.track.is_none() {
             self.topics[place].on_connack(connack.receive_maximum);
-            self.get_ready(slot);
+            self.stand_ready(slot);
             return Ok(());
         }
         if connack.session_present {
-            self.get_ready(slot);
+            self.stand_ready(slot);
             return Ok(());
         }
         let is_missed = self.returns_done > 0;
@@ -83,7 +83,7 @@ impl Exchange {
         Ok(())
     }
 
-    fn get_ready(&mut self, slot: u32) {
+    fn stand_ready(&mut self, slot: u32) {
         self.peers[slot as usize].state = State::Connected;
         self.connected += 1;
         self.settle(slot);

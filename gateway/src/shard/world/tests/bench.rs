@@ -208,6 +208,7 @@ impl Bench {
     /// Reads what the other shards have left; says whether there was anything.
     pub(super) fn take_notes(&mut self) -> bool {
         let mailboxes = self.world.mailboxes.clone();
+        self.world.begin_turn();
         let count = self.world.take_notes(&mailboxes.0[self.world.index]);
         self.carry();
         count > 0

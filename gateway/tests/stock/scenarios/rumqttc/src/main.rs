@@ -1,7 +1,8 @@
 //! rumqttc, the stock Rust client, in version 5 against the server.
 
-mod harness;
 mod peer;
+
+mod harness;
 
 use std::time::Duration;
 
