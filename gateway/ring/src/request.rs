@@ -105,9 +105,18 @@ impl Request {
         Request(connect).tagged(Tag::new(Op::Connect, key.generation, key.index))
     }
 
-    pub(crate) fn shutdown(conn: Conn, how: i32) -> Request {
-        let shutdown = opcode::Shutdown::new(types::Fixed(conn.slot), how).build();
-        Request(shutdown.flags(Flags::SKIP_SUCCESS)).tagged(Tag::of(Op::Shutdown, conn))
+    /// Ends our side of the stream; its completion says that the slot may be given away.
+    pub(crate) fn shutdown_write(conn: Conn) -> Request {
+        let shutdown = opcode::Shutdown::new(types::Fixed(conn.slot), libc::SHUT_WR).build();
+        Request(shutdown).tagged(Tag::of(Op::Shutdown, conn))
+    }
+
+    /// The first link of a chain that closes.
+    pub(crate) fn shutdown(conn: Conn) -> Request {
+        let shutdown = opcode::Shutdown::new(types::Fixed(conn.slot), libc::SHUT_RDWR).build();
+        Request(shutdown.flags(Flags::SKIP_SUCCESS))
+            .tagged(Tag::of(Op::Shutdown, conn))
+            .then_in_any_case()
     }
 
     /// Makes the close that follows an abortive one (RST instead of FIN).

@@ -1,8 +1,8 @@
 //! Four bytes per place in a ring's descriptor table: whose life it is and what is under way.
 //!
 //! ```text
-//!  31   30      29         28       27   26 25   24 23          0
-//! [ - ][cancel][connect ][sending][ reading ][ state ][ generation ]
+//!  31        30      29         28       27   26 25   24 23          0
+//! [shutdown][cancel][connect ][sending][ reading ][ state ][ generation ]
 //! ```
 
 /// A generation has 24 bits, so that it fits a request's word beside the slot.
@@ -49,6 +49,7 @@ const READING_SHIFT: u32 = 26;
 const SENDING: u32 = 1 << 28;
 const CONNECTING: u32 = 1 << 29;
 const CANCELLING: u32 = 1 << 30;
+const SHUTTING: u32 = 1 << 31;
 
 /// One word of a slot, taken apart.
 #[derive(Clone, Copy)]
@@ -86,6 +87,10 @@ impl Word {
 
     pub(crate) fn cancelling(self) -> bool {
         self.0 & CANCELLING != 0
+    }
+
+    pub(crate) fn shutting(self) -> bool {
+        self.0 & SHUTTING != 0
     }
 }
 
@@ -175,6 +180,10 @@ impl Slots {
             CONNECTING,
             if connecting { CONNECTING } else { 0 },
         );
+    }
+
+    pub(crate) fn set_shutting(&mut self, conn: Conn, shutting: bool) {
+        self.replace(conn.slot, SHUTTING, if shutting { SHUTTING } else { 0 });
     }
 
     pub(crate) fn set_cancelling(&mut self, conn: Conn) {

@@ -130,6 +130,29 @@ fn a_reset_drops_what_a_peer_that_never_reads_has_not_taken() {
 }
 
 #[test]
+fn a_half_close_never_meets_the_next_connection_in_its_slot() {
+    const ROUNDS: usize = 5_000;
+    // One slot beside the one that accepts ahead: nearly every connection gets its predecessor's.
+    let mut server: Ring<()> = ring(&options(2));
+    let address = listen(&mut server);
+    let mut before = None;
+    for _ in 0..ROUNDS {
+        let mut peer = client(address);
+        let conn = accepted(&mut server);
+        server.send(conn, b"hello".to_vec());
+        let sent = next(&mut server);
+        assert!(
+            matches!(sent, Event::Sent { result: Ok(()), .. }),
+            "{sent:?} after {before:?}"
+        );
+        peer.read_exact(&mut [0; 5]).unwrap();
+        server.shutdown_write(conn);
+        close(&mut server, conn);
+        before = Some(conn);
+    }
+}
+
+#[test]
 fn a_half_closed_connection_still_hears_the_peer() {
     let mut server: Ring<()> = ring(&options(8));
     let mut peer = client(listen(&mut server));

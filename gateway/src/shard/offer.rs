@@ -85,15 +85,7 @@ impl World {
     fn offer_topic(&mut self, at: ClientRef, publish: &Publish<'_>, topic: &str) -> Offered {
         let ClientRef { index, generation } = at;
         if topic.starts_with(SYS_PREFIX) {
-            // What stands there is the server's word; MQTT 3 has none for a refusal.
-            let version = self
-                .clients
-                .look(index)
-                .map(|client| client.session.version());
-            let answer = match version {
-                Some(Version::V5) => Answer::Refused(Refusal::NotAllowed),
-                _ => Answer::Kept(Reason::Success),
-            };
+            let answer = self.answer_to_sys(index);
             return self.answer(index, publish, answer);
         }
         let routes = Rc::clone(&self.routes);
@@ -153,6 +145,15 @@ impl World {
         }
         self.await_answers(at, publish, parties);
         Offered::Done
+    }
+
+    /// What stands under $SYS is the server's word; MQTT 3 has none for a refusal.
+    fn answer_to_sys(&self, index: u32) -> Answer {
+        let client = self.clients.look(index);
+        match client.map(|client| client.session.version()) {
+            Some(Version::V5) => Answer::Refused(Refusal::NotAllowed),
+            _ => Answer::Kept(Reason::Success),
+        }
     }
 
     /// Whether there is room for a message wherever its subscribers are.

@@ -8,7 +8,9 @@ use tributary_ring::Conn;
 use super::client::{Client, Extra, Listed, Paused, Reading, after};
 use super::wheel::Wheel;
 use super::world::{World, context};
-use crate::store::{EntryState, Recovered, RecoveredEntry, RecoveredSession, SessionRecord, StoredWill};
+use crate::store::{
+    EntryState, Recovered, RecoveredEntry, RecoveredSession, SessionRecord, StoredWill,
+};
 
 impl World {
     /// Takes over what the store has; before any client is let in.
@@ -82,9 +84,7 @@ impl World {
                 .subscribe(index, id, held, filter, grant, changes);
         }
         let changes = unfinished(session.queue, session.taken);
-        client
-            .session
-            .restore(changes, &mut context!(self, client));
+        client.session.restore(changes, &mut context!(self, client));
         self.journal.drain().for_each(drop);
         let due_tick = client.due_tick();
         if let Some(tick) = due_tick {

@@ -29,9 +29,10 @@ impl<H: Send + 'static> Ring<H> {
             Op::Arrive => self.on_arrive(completion),
             Op::Connect => self.on_connect(completion),
             Op::Bell => self.on_bell(completion),
+            Op::Shutdown => self.on_shutdown(completion),
             // Only their failures complete, and what they were to bring about comes in another
-            // way: SHUTDOWN meets a reset connection, a cancelled request has just ended.
-            Op::Shutdown | Op::Abort | Op::Cancel => None,
+            // way: a cancelled request has just ended.
+            Op::Abort | Op::Cancel => None,
         }
     }
 
