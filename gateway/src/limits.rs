@@ -49,6 +49,10 @@ pub const GATHER_BUSY_MICROS: u32 = 150;
 pub const GATHER_PATIENT_MICROS: u32 = 2_000;
 /// See above.
 pub const PATIENT_COMPLETIONS: usize = 512;
+/// The same while newcomers come: each passes through several waits before it has its CONNACK.
+pub const GATHER_NEWCOMERS_MICROS: u32 = 500;
+/// See above.
+pub const NEWCOMER_COMPLETIONS: usize = 128;
 /// Completions per millisecond from which on that pays.
 pub const GATHER_PER_MILLI_PATIENT: usize = 2;
 /// For so long nothing but pings must have come: whoever publishes more often waits for nobody.

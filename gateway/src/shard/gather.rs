@@ -6,12 +6,13 @@
 //! that; what came within a millisecond does.
 //!
 //! A ping is in no hurry. While nothing but pings comes, they gather for as long as two
-//! milliseconds; the first sign of anything else ends that.
+//! milliseconds, and with newcomers among them for half a one; the first sign of anything else ends
+//! that.
 
 use crate::limits::{
-    GATHER_BUSY_MICROS, GATHER_MICROS, GATHER_PATIENT_MICROS, GATHER_PER_MILLI,
-    GATHER_PER_MILLI_BUSY, GATHER_PER_MILLI_PATIENT, GATHER_PINGS_ONLY_MILLIS, PATIENT_COMPLETIONS,
-    WAIT_COMPLETIONS,
+    GATHER_BUSY_MICROS, GATHER_MICROS, GATHER_NEWCOMERS_MICROS, GATHER_PATIENT_MICROS,
+    GATHER_PER_MILLI, GATHER_PER_MILLI_BUSY, GATHER_PER_MILLI_PATIENT, GATHER_PINGS_ONLY_MILLIS,
+    NEWCOMER_COMPLETIONS, PATIENT_COMPLETIONS, WAIT_COMPLETIONS,
 };
 
 /// Counts completions by the millisecond.
@@ -22,6 +23,8 @@ pub(super) struct Gather {
     micros: u32,
     /// Until when something other than pings is expected, since it came just before.
     urgent_until_milli: u64,
+    /// Until when more newcomers are expected.
+    newcomers_until_milli: u64,
     /// Pings came at all.
     is_worth_patience: bool,
 }
@@ -30,6 +33,11 @@ impl Gather {
     /// Something came that somebody waits for.
     pub(super) fn on_urgent(&mut self) {
         self.urgent_until_milli = self.milli + GATHER_PINGS_ONLY_MILLIS;
+    }
+
+    /// A newcomer came, which will not notice half a millisecond.
+    pub(super) fn on_newcomer(&mut self) {
+        self.newcomers_until_milli = self.milli + GATHER_PINGS_ONLY_MILLIS;
     }
 
     /// So many completions came by this time since the start.
@@ -51,9 +59,10 @@ impl Gather {
 
     /// How long the next wait lets completions gather; 0 takes the first at once.
     pub(super) fn micros(&self) -> u32 {
-        match self.is_patient() {
-            true => GATHER_PATIENT_MICROS,
-            false => self.micros,
+        match (self.is_patient(), self.is_greeting()) {
+            (true, true) => GATHER_NEWCOMERS_MICROS,
+            (true, false) => GATHER_PATIENT_MICROS,
+            (false, _) => self.micros,
         }
     }
 
@@ -61,6 +70,7 @@ impl Gather {
     pub(super) fn completions(&self) -> usize {
         match self.micros() {
             0 => 1,
+            _ if self.is_patient() && self.is_greeting() => NEWCOMER_COMPLETIONS,
             _ if self.is_patient() => PATIENT_COMPLETIONS,
             _ => WAIT_COMPLETIONS,
         }
@@ -68,6 +78,10 @@ impl Gather {
 
     fn is_patient(&self) -> bool {
         self.is_worth_patience && self.milli > self.urgent_until_milli
+    }
+
+    fn is_greeting(&self) -> bool {
+        self.milli <= self.newcomers_until_milli
     }
 }
 
@@ -131,5 +145,16 @@ mod tests {
         assert_eq!(gather.completions(), PATIENT_COMPLETIONS);
         gather.on_urgent();
         assert_eq!((gather.micros(), gather.completions()), (0, 1));
+    }
+
+    #[test]
+    fn newcomers_gather_for_less() {
+        let mut gather = Gather::default();
+        (0..40_000).step_by(100).for_each(|micros| {
+            gather.on_newcomer();
+            gather.on_completions(1, micros);
+        });
+        assert_eq!(gather.micros(), GATHER_NEWCOMERS_MICROS);
+        assert_eq!(gather.completions(), NEWCOMER_COMPLETIONS);
     }
 }
