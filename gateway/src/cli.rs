@@ -12,6 +12,8 @@ Examples:
   tributary --kafka 10.0.0.5:9092            the same, to a Kafka of your own
   tributary --config gw.toml --listen 0.0.0.0:1883
   tributary check --config gw.toml           say every error in the file, change nothing
+  tributary check --config new.toml --moves gw.toml
+                                             which share of the devices changes its cluster
   tributary doctor --connections 1000000     say which limits of this host are in the way
 
 Settings come from, first wins: the command line, the environment (TRIBUTARY_SECTION__KEY, as in
@@ -86,6 +88,17 @@ pub struct CheckArgs {
     /// The TOML file to check, with the environment as it is now
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+    /// Say as well which share of the clients changes its Kafka cluster when --config replaces this
+    /// file
+    #[arg(long, value_name = "OLD")]
+    pub moves: Option<PathBuf>,
+    /// The clients to look at, one client id per line, an MQTT topic behind a tab if need be
+    /// [default: 100,000 made-up client ids]
+    #[arg(long, value_name = "FILE", requires = "moves")]
+    pub keys: Option<PathBuf>,
+    /// Print the moves as JSON
+    #[arg(long, requires = "moves")]
+    pub json: bool,
 }
 
 /// What to look at a host for.
@@ -117,7 +130,8 @@ enum Named {
     Run(RunArgs),
     /// Say every error of a configuration file with line, key and what would be right
     ///
-    /// Prints `ok: ...` and exits 0, or the errors to stderr and exits 1.
+    /// Prints `ok: ...` and exits 0, or the errors to stderr and exits 1. With --moves it is a dry
+    /// run of a change to clusters and groups; nothing is started, and no Kafka is asked.
     Check(CheckArgs),
     /// Say what this host's limits allow, knob by knob, and what to change
     ///
@@ -175,11 +189,26 @@ mod tests {
     #[test]
     fn check_needs_a_file() {
         assert!(command("check").is_err());
-        let config = PathBuf::from("gw.toml");
-        assert_eq!(
-            command("check --config gw.toml").unwrap(),
-            Command::Check(CheckArgs { config })
-        );
+        let asked = |moves: Option<&str>, keys: Option<&str>, json| {
+            Command::Check(CheckArgs {
+                config: "gw.toml".into(),
+                moves: moves.map(PathBuf::from),
+                keys: keys.map(PathBuf::from),
+                json,
+            })
+        };
+        let plain = command("check --config gw.toml").unwrap();
+        assert_eq!(plain, asked(None, None, false));
+        let dry_run = command("check --config gw.toml --moves old.toml --keys ids --json").unwrap();
+        assert_eq!(dry_run, asked(Some("old.toml"), Some("ids"), true));
+    }
+
+    #[test]
+    fn what_only_a_dry_run_needs_asks_for_one() {
+        for flag in ["--keys ids", "--json"] {
+            let line = format!("check --config gw.toml {flag}");
+            assert_eq!(command(&line).unwrap_err().exit_code(), 2, "{line}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //!  signal   -> not ready -> shards drain -> lanes flush -> control stops -> exit 0
 //! ```
 
+mod check;
 mod common;
 mod lanes;
 mod layout;
@@ -25,12 +26,13 @@ use tributary_proto::session::Loss;
 use tributary_ring::Wake;
 
 use crate::books::{Names, ShardBooks};
-use crate::cli::{CheckArgs, RunArgs};
+use crate::cli::RunArgs;
 use crate::config::{self, Settings};
 use crate::control::{self, ControlHandle, ControlState, Readiness};
 use crate::mailbox::{Mailbox, Mailboxes};
 use crate::store::Store;
 use crate::{bound, kafka, log};
+pub use check::check;
 use common::Common;
 use lanes::Lanes;
 use layout::Layout;
@@ -63,21 +65,6 @@ pub fn run(args: &RunArgs) -> Result<(), Refusal> {
     let gateway = Gateway::start(&settings)?;
     gateway.announce();
     gateway.serve(Duration::from_secs(settings.drain.timeout_secs))
-}
-
-/// Says every error of a configuration file, or that there is none.
-///
-/// # Errors
-/// All of them, a line each.
-pub fn check(args: &CheckArgs) -> Result<(), Refusal> {
-    let args = RunArgs {
-        config: Some(args.config.clone()),
-        ..RunArgs::default()
-    };
-    let settings = config::load(&args, std::env::vars(), lanes::check_routes)
-        .map_err(|faults| faults.to_string())?;
-    println!("{}", settings.summary());
-    Ok(())
 }
 
 /// All parts of a running gateway.

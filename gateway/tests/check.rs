@@ -23,7 +23,10 @@ fn load(name: &str) -> Result<Settings, Faults> {
 #[test]
 fn a_good_file_is_summed_up_in_one_line() {
     let settings = load("every_key.toml").unwrap_or_else(|faults| panic!("{faults}"));
-    assert_eq!(settings.summary(), "ok: 2 listeners, 4 routes, 2 clusters");
+    assert_eq!(
+        settings.summary(),
+        "ok: 2 listeners, 5 routes, 2 clusters, 1 group"
+    );
 }
 
 #[test]
@@ -42,6 +45,7 @@ fn a_key_of_the_program_is_in_the_file_that_has_every_key() {
     let sections = [
         "listen.mqtt",
         "kafka.east",
+        "group.both",
         "mqtt",
         "store",
         "auth",
@@ -74,5 +78,5 @@ fn a_key_of_the_program_is_in_the_file_that_has_every_key() {
             keys_seen += 1;
         }
     }
-    assert!(keys_seen >= 33, "only {keys_seen} keys were compared");
+    assert!(keys_seen >= 35, "only {keys_seen} keys were compared");
 }

@@ -12,9 +12,11 @@
 mod addresses;
 mod auth;
 mod clusters;
+mod destinations;
 mod document;
 mod environment;
 mod faults;
+mod groups;
 mod mqtt;
 mod overload;
 mod routes;
@@ -78,6 +80,7 @@ fn assemble(
     let mut top = section::Section::top(tree, faults);
     let listeners = addresses::listeners(&mut top, &args.listen);
     let clusters = clusters::clusters(&mut top, &args.kafka);
+    let groups = groups::groups(&mut top, &clusters);
     let (mut rules, places) = routes::read(&mut top);
     let mqtt = mqtt::mqtt(&mut top);
     let store = store::store(&mut top);
@@ -87,13 +90,14 @@ fn assemble(
     let overload = overload::overload(&mut top);
     let drain = sections::drain(&mut top);
     let log = sections::log(&mut top);
-    let kafka = routes::settle_clusters(&mut rules, &places, &clusters, &mut top);
+    let kafka = destinations::settle(&mut rules, &places, &clusters, &groups, &mut top);
     routes::check(&rules, &places, check_routes, &mut top);
     top.close();
     Settings {
         listeners,
         clusters,
         kafka,
+        groups,
         routes: rules,
         mqtt,
         store,
@@ -123,11 +127,15 @@ impl Settings {
     /// What `check` says of a file in which nothing is wrong.
     pub fn summary(&self) -> String {
         let count = |n: usize, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
+        let groups = match self.groups.len() {
+            0 => String::new(),
+            some => format!(", {}", count(some, "group")),
+        };
         format!(
-            "ok: {}, {}, {}",
+            "ok: {}, {}, {}{groups}",
             count(self.listeners.len(), "listener"),
             count(self.routes.len(), "route"),
-            count(self.clusters.len(), "cluster")
+            count(self.clusters.len(), "cluster"),
         )
     }
 }

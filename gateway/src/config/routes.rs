@@ -2,16 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use super::faults::{Place, suggest};
+use super::faults::Place;
 use super::section::Section;
-use super::settings::{Cluster, EMBEDDED_CLUSTER, Kafka};
 use crate::route::{AckPolicy, Local, RouteRule};
 
 const TOPIC_HEADER: (&str, &str) = ("mqtt.topic", "{topic}");
 const KEY_DEFAULT: &str = "{client_id}";
 const FILTER_RIGHT: &str = "write an MQTT topic filter, as in \"dw/+/telemetry\", or \"#\" for all";
 /// What only Kafka needs.
-const KAFKA_KEYS: [&str; 6] = ["topic", "cluster", "key", "headers", "ack", "on_outage"];
+const KAFKA_KEYS: [&str; 7] = [
+    "topic",
+    "cluster",
+    "group",
+    "key",
+    "headers",
+    "ack",
+    "on_outage",
+];
 const TOPIC_RIGHT: &str = "write a Kafka topic, \"\" for the null route, or kafka = false";
 
 /// Looks at all rules together: filters, templates, names, rules that can never match.
@@ -30,15 +37,16 @@ pub struct RouteFault {
     pub message: String,
 }
 
-/// Where each rule and its keys were written.
+/// Where each rule and its keys were written, and the name of the group that it is to have.
 pub(super) struct RulePlaces {
     rule: Place,
     keys: BTreeMap<&'static str, Place>,
+    pub(super) group: Option<String>,
 }
 
 impl RulePlaces {
     /// Where the key is, or the rule when the key is not written.
-    fn of(&self, key: &str) -> Place {
+    pub(super) fn of(&self, key: &str) -> Place {
         self.keys.get(key).unwrap_or(&self.rule).clone()
     }
 }
@@ -61,6 +69,7 @@ pub(super) fn read(top: &mut Section<'_>) -> (Vec<RouteRule>, Vec<RulePlaces>) {
         places.push(RulePlaces {
             rule: Place::File,
             keys: BTreeMap::new(),
+            group: None,
         });
     }
     (rules, places)
@@ -70,6 +79,7 @@ fn rule(section: &mut Section<'_>, index: usize) -> (RouteRule, RulePlaces) {
     let mut places = RulePlaces {
         rule: section.place.clone(),
         keys: BTreeMap::new(),
+        group: None,
     };
     section.require("filter", FILTER_RIGHT);
     // What is missing is said here; what stands in for it must not make the later checks speak, and
@@ -88,12 +98,14 @@ fn rule(section: &mut Section<'_>, index: usize) -> (RouteRule, RulePlaces) {
     let topic = text(section, "topic", &mut places);
     let key = text(section, "key", &mut places);
     let cluster = text(section, "cluster", &mut places);
+    places.group = text(section, "group", &mut places);
     let ack = section.choice("ack", &[("kafka", AckPolicy::Kafka)], &["spool", "accept"]);
     section.choice("on_outage", &[("withhold", ())], &["spool", "reject"]);
     let headers = headers(section, &mut places);
     let rule = RouteRule {
         filter,
         cluster: cluster.unwrap_or_default(),
+        group: None,
         topic: topic.unwrap_or_else(|| "mqtt".to_string()),
         key: key.unwrap_or_else(|| KEY_DEFAULT.to_string()),
         headers,
@@ -137,51 +149,13 @@ fn everything() -> RouteRule {
     RouteRule {
         filter: "#".to_string(),
         cluster: String::new(),
+        group: None,
         topic: "mqtt".to_string(),
         key: KEY_DEFAULT.to_string(),
         headers: vec![(TOPIC_HEADER.0.to_string(), TOPIC_HEADER.1.to_string())],
         ack: AckPolicy::Kafka,
         kafka: true,
         local: Local::Yes,
-    }
-}
-
-/// Gives every rule its cluster and says where the records go at all.
-pub(super) fn settle_clusters(
-    rules: &mut [RouteRule],
-    places: &[RulePlaces],
-    clusters: &[Cluster],
-    top: &mut Section<'_>,
-) -> Kafka {
-    let mut names: Vec<&str> = clusters
-        .iter()
-        .map(|cluster| cluster.name.as_str())
-        .collect();
-    if names.is_empty() {
-        names.push(EMBEDDED_CLUSTER);
-    }
-    for (rule, places) in rules.iter_mut().zip(places) {
-        if rule.cluster.is_empty() && !rule.needs_kafka() {
-            continue;
-        }
-        if rule.cluster.is_empty() {
-            if let [only] = names[..] {
-                rule.cluster = only.to_string();
-                continue;
-            }
-            let right = format!("name one of: {}", names.join(", "));
-            let wrong = "is missing, and there are several clusters";
-            top.fault(places.of("cluster"), "[[route]].cluster", wrong, right);
-        } else if !names.contains(&rule.cluster.as_str()) {
-            let wrong = format!("there is no [kafka.{}]", rule.cluster);
-            let right = suggest(&rule.cluster, &names);
-            top.fault(places.of("cluster"), "[[route]].cluster", wrong, right);
-        }
-    }
-    match clusters {
-        _ if !rules.iter().any(RouteRule::needs_kafka) => Kafka::Unneeded,
-        [] => Kafka::Embedded,
-        _ => Kafka::Named,
     }
 }
 

@@ -118,6 +118,11 @@ impl<'a> Section<'a> {
         entry.map_or(&self.place, |entry| &entry.place).clone()
     }
 
+    /// The key as it is written, for who reads it in a way of its own.
+    pub(super) fn entry(&mut self, key: &'static str) -> Option<Entry> {
+        self.take(key)
+    }
+
     /// Whether the key is written, right or wrong.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)

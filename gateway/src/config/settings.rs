@@ -10,7 +10,7 @@ use tracing::level_filters::LevelFilter;
 use crate::auth::ScramUser;
 use crate::cli::Descriptors;
 use crate::log::Format;
-use crate::route::RouteRule;
+use crate::route::{GroupRule, RouteRule};
 
 /// Everything one run is told, after command line, environment, file and defaults were merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Settings {
     /// The clusters that were named; they are not to be started when `kafka` says `Unneeded`.
     pub clusters: Vec<Cluster>,
     pub kafka: Kafka,
+    /// Those that were named; each route that goes to one has it with it.
+    pub groups: Vec<GroupRule>,
     /// In order, first match wins; at least one.
     pub routes: Vec<RouteRule>,
     pub mqtt: Mqtt,

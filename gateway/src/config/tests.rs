@@ -1,5 +1,6 @@
 //! What the loader promises: who beats whom, what is assumed, and what is said of every mistake.
 
+mod groups;
 mod mistakes;
 mod users;
 
@@ -170,7 +171,10 @@ fn nothing_at_all_leaves_the_process_its_defaults() {
 #[test]
 fn every_key_of_the_file_arrives() {
     let settings = good(include_str!("../../tests/check/every_key.toml"), &[]);
-    assert_eq!(settings.summary(), "ok: 2 listeners, 4 routes, 2 clusters");
+    assert_eq!(
+        settings.summary(),
+        "ok: 2 listeners, 5 routes, 2 clusters, 1 group"
+    );
     let east = &settings.clusters[0];
     assert_eq!((&*east.name, east.brokers.len()), ("east", 2));
     assert_eq!(east.properties["compression.type"], "lz4");
@@ -191,6 +195,7 @@ fn every_key_of_the_file_arrives() {
     assert!(settings.routes[2].is_null());
     assert_eq!(settings.routes[2].local, Local::Yes);
     assert_eq!(settings.routes[3].headers, []);
+    assert_eq!(settings.routes[4].group.as_ref(), Some(&settings.groups[0]));
     assert_eq!(
         settings.shards,
         Shards {

@@ -151,6 +151,7 @@ async fn routes(State(state): Shared) -> Response {
         json!({
             "filter": rule.filter,
             "cluster": rule.cluster,
+            "group": rule.group.as_ref().map(|group| &group.name),
             "topic": rule.topic,
             "key": rule.key,
             "headers": rule.headers.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::group::GroupRule;
+
 /// When a device is told that its publish is safe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AckPolicy {
@@ -27,8 +29,10 @@ pub enum Local {
 pub struct RouteRule {
     /// MQTT topic filter [MQTT-4.7].
     pub filter: String,
-    /// Name of the cluster; the null route needs none.
+    /// Name of the cluster; empty beside a group, and the null route needs none.
     pub cluster: String,
+    /// The clusters to choose from, when it is not one.
+    pub group: Option<GroupRule>,
     /// Template of the Kafka topic; empty: the null route, acknowledged at once and kept nowhere.
     pub topic: String,
     /// Template of the record's key.
@@ -49,6 +53,7 @@ impl RouteRule {
         RouteRule {
             filter: filter.to_owned(),
             cluster: cluster.to_owned(),
+            group: None,
             topic: topic.to_owned(),
             key: "{client_id}".to_owned(),
             headers: vec![("mqtt.topic".to_owned(), "{topic}".to_owned())],
@@ -73,7 +78,7 @@ impl RouteRule {
         self.kafka && self.topic.is_empty()
     }
 
-    /// Whether it needs a cluster.
+    /// Whether it needs a cluster or a group.
     pub fn needs_kafka(&self) -> bool {
         self.kafka && !self.topic.is_empty()
     }

@@ -1,15 +1,12 @@
 //! The routes of a gateway, compiled: first match wins.
 
 use super::filter::Filter;
+use super::group::{Group, LaneIndex};
 use super::rule::{AckPolicy, Local, RouteError, RouteRule};
 use super::template::{Context, Template};
 use crate::kafka::{Batch, limits, topic_name};
 
-/// Names a lane: the index of its cluster in [`RouteTable::clusters`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct LaneIndex(pub u8);
-
-/// Clusters that routes can name.
+/// Clusters that routes can name, in groups or alone.
 const LANES_MAX: usize = 1 << 8;
 
 /// All routes in their order.
@@ -23,14 +20,23 @@ pub struct RouteTable {
 #[derive(Clone, Debug)]
 pub struct Route {
     filter: Filter,
-    /// `None`: Kafka does not get it.
-    lane: Option<LaneIndex>,
+    destination: Destination,
     topic: Template,
     key: Template,
     headers: Vec<(Box<str>, Template)>,
     ack: AckPolicy,
     local: Local,
     is_null: bool,
+}
+
+/// Where the records of a rule go.
+#[derive(Clone, Debug)]
+enum Destination {
+    /// Kafka does not get them.
+    Nowhere,
+    Lane(LaneIndex),
+    /// To a lane that is chosen for each.
+    Group(Group),
 }
 
 impl RouteTable {
@@ -83,7 +89,14 @@ impl RouteTable {
             .find(|route| route.filter.matches(mqtt_topic))
     }
 
-    /// Names of the clusters that routes go to; a [`LaneIndex`] counts in this order.
+    /// The place among the rules of the one that a topic goes by.
+    pub fn position(&self, mqtt_topic: &str) -> Option<usize> {
+        let matches = |route: &Route| route.filter.matches(mqtt_topic);
+        self.routes.iter().position(matches)
+    }
+
+    /// Names of the clusters that routes go to, alone or in groups; a [`LaneIndex`] counts in this
+    /// order.
     pub fn clusters(&self) -> &[String] {
         &self.clusters
     }
@@ -93,7 +106,7 @@ impl RouteTable {
         let routes = self
             .routes
             .iter()
-            .filter(move |route| route.lane == Some(lane));
+            .filter(move |route| route.destination.has(lane));
         routes.filter_map(|route| route.topic.literal())
     }
 
@@ -129,14 +142,10 @@ impl Route {
         check_local(rule, fail);
         let (topic, key, headers) = (topic?, key?, headers?);
         check_topic(&topic, fail);
-        let lane = if rule.needs_kafka() {
-            lane(rule, clusters, fail)
-        } else {
-            None
-        };
+        let destination = Destination::compile(rule, &topic, clusters, fail);
         Some(Route {
             filter,
-            lane,
+            destination,
             topic,
             key,
             headers,
@@ -151,9 +160,18 @@ impl Route {
         self.is_null
     }
 
-    /// The lane it goes to; none for the null route and for one that is for subscribers alone.
-    pub fn lane(&self) -> Option<LaneIndex> {
-        self.lane
+    /// Whether it has a lane; the null route and one that is for subscribers alone have none.
+    pub fn has_lane(&self) -> bool {
+        !matches!(self.destination, Destination::Nowhere)
+    }
+
+    /// The lane of one publish, the same in every gateway and whatever is up or down.
+    pub fn lane(&self, context: &Context<'_>) -> Option<LaneIndex> {
+        match &self.destination {
+            Destination::Nowhere => None,
+            Destination::Lane(lane) => Some(*lane),
+            Destination::Group(group) => Some(group.lane(&self.topic, context)),
+        }
     }
 
     pub fn ack(&self) -> AckPolicy {
@@ -187,30 +205,67 @@ impl Route {
     }
 }
 
+impl Destination {
+    /// Nowhere also when something is wrong with it, which is said.
+    fn compile(
+        rule: &RouteRule,
+        topic: &Template,
+        clusters: &mut Vec<String>,
+        fail: &mut impl FnMut(&'static str, String),
+    ) -> Destination {
+        if !rule.needs_kafka() {
+            return Destination::Nowhere;
+        }
+        let Some(group) = &rule.group else {
+            let lane = lane("cluster", &rule.cluster, clusters, fail);
+            return lane.map_or(Destination::Nowhere, Destination::Lane);
+        };
+        if group.clusters.is_empty() {
+            let right = "name its clusters, as in clusters = { east = 1, west = 2 }";
+            fail("group", format!("{:?} has no cluster; {right}", group.name));
+        }
+        let lane_of = |name: &str| lane("group", name, clusters, fail);
+        let Some(group) = Group::compile(group, topic, lane_of) else {
+            return Destination::Nowhere;
+        };
+        let only = group.only_lane();
+        only.map_or(Destination::Group(group), Destination::Lane)
+    }
+
+    /// Whether some record may take this lane.
+    fn has(&self, lane: LaneIndex) -> bool {
+        match self {
+            Destination::Nowhere => false,
+            Destination::Lane(only) => *only == lane,
+            Destination::Group(group) => group.has(lane),
+        }
+    }
+}
+
+/// The lane of a cluster; `key` is that of the rule which names it.
 fn lane(
-    rule: &RouteRule,
+    key: &'static str,
+    cluster: &str,
     clusters: &mut Vec<String>,
     fail: &mut impl FnMut(&'static str, String),
 ) -> Option<LaneIndex> {
-    if rule.cluster.is_empty() {
+    if cluster.is_empty() {
         fail(
-            "cluster",
-            "is empty; name one of the [kafka.NAME] tables".into(),
+            key,
+            "names no cluster; name one of the [kafka.NAME] tables".into(),
         );
         return None;
     }
-    let known = clusters.iter().position(|cluster| *cluster == rule.cluster);
+    let known = clusters.iter().position(|other| other == cluster);
     let index = known.unwrap_or_else(|| {
-        clusters.push(rule.cluster.clone());
+        clusters.push(cluster.to_owned());
         clusters.len() - 1
     });
     match u8::try_from(index) {
         Ok(index) => Some(LaneIndex(index)),
         Err(_) => {
-            fail(
-                "cluster",
-                format!("is one too many; routes can name {LANES_MAX} clusters"),
-            );
+            let wrong = format!("names one cluster too many, {cluster:?}");
+            fail(key, format!("{wrong}; routes can name {LANES_MAX} of them"));
             None
         }
     }

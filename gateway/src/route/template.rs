@@ -1,6 +1,7 @@
 //! Text with placeholders, which becomes a topic, a key or a header for each publish.
 
 use super::filter::Capture;
+use super::hash::Fnv;
 
 /// What a publish brings to its templates.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +102,12 @@ impl Template {
         }
     }
 
+    /// The hash of what [`Template::render`] appends, behind what was fed before.
+    pub(super) fn hash(&self, context: &Context<'_>, before: Fnv) -> Fnv {
+        let feed = |hash: Fnv, part: &Part| hash.fed(part.text(context).as_bytes());
+        self.parts.iter().fold(before, feed)
+    }
+
     /// How many bytes [`Template::render`] appends.
     pub(super) fn weigh(&self, context: &Context<'_>) -> usize {
         self.parts.iter().map(|part| part.text(context).len()).sum()
@@ -171,6 +178,8 @@ mod tests {
         let mut bytes = Vec::new();
         template.render(&CONTEXT, &mut bytes);
         assert_eq!(template.weigh(&CONTEXT), bytes.len(), "{text}");
+        let hash = template.hash(&CONTEXT, Fnv::EMPTY);
+        assert_eq!(hash, Fnv::EMPTY.fed(&bytes), "{text}");
         String::from_utf8_lossy(&bytes).into_owned()
     }
 

@@ -35,7 +35,7 @@ pub(super) fn check_routes(rules: &[RouteRule]) -> Vec<RouteFault> {
 }
 
 impl Lanes {
-    /// Compiles the routes and starts a lane for every cluster that they name.
+    /// Compiles the routes and starts a lane for every cluster that they, or their groups, name.
     pub(super) fn start(
         settings: &Settings,
         shards: usize,
@@ -115,7 +115,7 @@ fn start_embedded(routes: &RouteTable) -> Result<Embedded, Refusal> {
 fn lane_config(cluster: Option<&Cluster>, name: &str) -> Result<LaneConfig, Refusal> {
     let Some(cluster) = cluster else {
         return Err(format!(
-            "[[route]] names the cluster {name:?}; add a table [kafka.{name}]"
+            "[[route]] or [group] names the cluster {name:?}; add a table [kafka.{name}]"
         ));
     };
     Ok(LaneConfig {

@@ -111,7 +111,7 @@ impl World {
             slot: index,
             packet_id: publish.packet_id,
         };
-        let carried = match route.filter(|route| route.lane().is_some()) {
+        let carried = match route.filter(|route| route.has_lane()) {
             None => Carried::Nowhere,
             Some(route) => self.carry_publish(route, index, topic, publish, ticket.word()),
         };
@@ -341,7 +341,7 @@ impl World {
     }
 }
 
-/// Takes a record to the lane of its route.
+/// Takes a record to its lane. A full lane holds up those who publish to it and nobody else.
 pub(super) fn carry_up(
     desks: &mut [Desk],
     route: &Route,
@@ -349,7 +349,7 @@ pub(super) fn carry_up(
     payload: &[u8],
     ticket: u64,
 ) -> Carried {
-    let Some(lane) = route.lane() else {
+    let Some(lane) = route.lane(context) else {
         return Carried::Nowhere;
     };
     let desk = &mut desks[usize::from(lane.0)];

@@ -12,6 +12,7 @@ mod budget;
 mod deadline;
 mod descriptors;
 mod drain;
+mod groups;
 mod hammer;
 mod limits;
 mod malformed;

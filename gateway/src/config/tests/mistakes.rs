@@ -173,7 +173,7 @@ const MISTAKES: &[Mistake] = &[
     ),
     (
         "[[route]]\nfilter = \"#\"\nkafka = false\ntopic = \"t\"\ncluster = \"main\"\nkey = \"k\"\n\
-         headers = {}\nack = \"kafka\"\non_outage = \"withhold\"\n",
+         headers = {}\nack = \"kafka\"\non_outage = \"withhold\"\ngroup = \"g\"\n",
         &[
             (4, "[[route]].topic", "no meaning beside kafka = false"),
             (5, "[[route]].cluster", "no meaning beside kafka = false"),
@@ -181,6 +181,7 @@ const MISTAKES: &[Mistake] = &[
             (7, "[[route]].headers", "no meaning beside kafka = false"),
             (8, "[[route]].ack", "no meaning beside kafka = false"),
             (9, "[[route]].on_outage", "no meaning beside kafka = false"),
+            (10, "[[route]].group", "no meaning beside kafka = false"),
         ],
     ),
     (

@@ -1,6 +1,9 @@
 //! Routing by rules: order, captures, and every way a rule can be wrong.
 
+use std::collections::BTreeSet;
+
 use super::*;
+use crate::route::{GroupBy, GroupRule};
 
 const CONTEXT: Context<'_> = Context {
     client_id: "dev-7",
@@ -29,7 +32,7 @@ fn the_first_rule_that_matches_wins() {
     assert_eq!(topic("dw/a/other"), Some("rest"));
     assert_eq!(topic("elsewhere"), None);
     assert_eq!(table.find("x").map(Route::is_null), Some(true));
-    assert_eq!(table.find("x").and_then(Route::lane), None);
+    assert_eq!(table.find("x").map(Route::has_lane), Some(false));
 }
 
 #[test]
@@ -42,7 +45,7 @@ fn a_rule_for_subscribers_alone_has_no_lane_and_is_not_the_null_route() {
     let table = table(&[after, kafka_alone, rule("null", ""), local_only]);
     let told = |name| {
         let route = table.find(name).expect("it matches");
-        (route.lane().is_some(), route.is_null(), route.local())
+        (route.has_lane(), route.is_null(), route.local())
     };
     assert_eq!(told("after"), (true, false, Local::AfterKafka));
     assert_eq!(told("alone"), (true, false, Local::No));
@@ -78,7 +81,7 @@ fn lanes_count_the_clusters_in_the_order_of_the_rules() {
         RouteRule::new("c", "one", "u-{qos}"),
         RouteRule::new("d", "", ""),
     ]);
-    let lane = |name| table.find(name).and_then(Route::lane);
+    let lane = |name| table.find(name).and_then(|route| route.lane(&CONTEXT));
     assert_eq!(
         (lane("a"), lane("b"), lane("c")),
         (lane("c"), Some(LaneIndex(1)), Some(LaneIndex(0)))
@@ -175,4 +178,73 @@ fn every_mistake_is_told_with_its_rule_and_key() {
         errors[8]
     );
     assert!(errors[7].message.contains("\"{1}\""), "{}", errors[7]);
+}
+
+fn grouped(filter: &str, topic: &str, by: GroupBy, clusters: &[(&str, u32)]) -> RouteRule {
+    let clusters = clusters
+        .iter()
+        .map(|(name, weight)| ((*name).to_owned(), *weight));
+    RouteRule {
+        group: Some(GroupRule {
+            name: "fleet".into(),
+            clusters: clusters.collect(),
+            by,
+        }),
+        ..RouteRule::new(filter, "", topic)
+    }
+}
+
+#[test]
+fn a_group_brings_the_lanes_of_its_clusters_beside_those_of_other_rules() {
+    let clusters = [("west", 1), ("main", 1), ("east", 1)];
+    let rules = [
+        rule("plain/#", "p"),
+        grouped("by-client/#", "c", GroupBy::Client, &clusters),
+        grouped("by-topic/#", "t", GroupBy::Topic, &clusters),
+    ];
+    let table = table(&rules);
+    assert_eq!(table.clusters(), ["main", "east", "west"]);
+    let lanes = |topic: &'static str| {
+        let route = table.find(topic).expect("it matches");
+        assert!(route.has_lane());
+        let ids = (0..100).map(|number| format!("dev-{number}"));
+        let lane = |client_id: String| {
+            let context = Context {
+                client_id: &client_id,
+                topic,
+                ..CONTEXT
+            };
+            route.lane(&context)
+        };
+        ids.filter_map(lane).collect::<BTreeSet<LaneIndex>>()
+    };
+    assert_eq!(lanes("plain/x"), BTreeSet::from([LaneIndex(0)]));
+    assert_eq!(lanes("by-client/x"), (0..3).map(LaneIndex).collect());
+    let [by_topic] = lanes("by-topic/x").into_iter().collect::<Vec<_>>()[..] else {
+        panic!("one topic is in one cluster")
+    };
+    // A topic is looked for, before any publish, in each cluster that may get it.
+    for lane in (0..3).map(LaneIndex) {
+        let topics: Vec<_> = table.topics(lane).collect();
+        assert!(topics.contains(&"c"), "{lane:?}: {topics:?}");
+        assert_eq!(
+            topics.contains(&"t"),
+            lane == by_topic,
+            "{lane:?}: {topics:?}"
+        );
+    }
+}
+
+#[test]
+fn a_group_of_nothing_and_one_of_a_nameless_cluster_are_told() {
+    let rules = [
+        grouped("a", "t", GroupBy::Client, &[]),
+        grouped("b", "t", GroupBy::Client, &[("", 1)]),
+        // The null route goes nowhere, whatever it names.
+        grouped("c", "", GroupBy::Client, &[]),
+    ];
+    let errors = RouteTable::compile(&rules).expect_err("two are wrong");
+    let told: Vec<_> = errors.iter().map(|error| (error.rule, error.key)).collect();
+    assert_eq!(told, [(0, "group"), (1, "group")], "{errors:#?}");
+    assert!(errors.iter().all(|error| error.message.contains("; ")));
 }

@@ -4,6 +4,7 @@ mod accounts;
 mod bench;
 mod departures;
 mod endings;
+mod groups;
 mod keeping;
 mod parties;
 mod spreading;

@@ -1,4 +1,4 @@
-//! Worlds without rings whose only lane never reaches a broker, so that the test answers for Kafka.
+//! Worlds without rings whose lanes never reach a broker, so that the test answers for Kafka.
 
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -19,7 +19,7 @@ use crate::route::{Local, RouteRule};
 use crate::shard::admit::Entrance;
 use crate::store::{Opened, Store};
 
-/// Records that the lane takes before it is full.
+/// Records that a lane takes before it is full.
 pub(super) const ROOM_RECORDS: u64 = 8;
 /// The second since 1970 in which every bench begins.
 pub(super) const BASE_SEC: u32 = 1_000_000;
@@ -31,6 +31,7 @@ pub(super) struct Ground {
     books: Arc<[ShardBooks]>,
     hasher: RandomState,
     topic_hasher: TopicHasher,
+    routes: Arc<RouteTable>,
     /// A process of one shard may have a store.
     store: Option<(StoreHandle, Recovered)>,
 }
@@ -52,7 +53,20 @@ impl ReportSink for Deaf {
 }
 
 impl Ground {
+    /// One lane, and a rule of each kind.
     pub(super) fn new(shards: usize) -> Ground {
+        let rules = [
+            RouteRule::new("k/#", "main", "t"),
+            RouteRule {
+                local: Local::AfterKafka,
+                ..RouteRule::new("after/#", "main", "t")
+            },
+            RouteRule::new("null/#", "", ""),
+        ];
+        Ground::by_rules(shards, &rules)
+    }
+
+    fn by_rules(shards: usize, rules: &[RouteRule]) -> Ground {
         let names = Names {
             close: &Close::NAMES,
             refusal: Refusal::NAMES,
@@ -69,6 +83,7 @@ impl Ground {
             books: (0..shards).map(|_| ShardBooks::new(&names)).collect(),
             hasher,
             topic_hasher,
+            routes: Arc::new(RouteTable::compile(rules).expect("good rules")),
             store: None,
         }
     }
@@ -80,19 +95,6 @@ impl Ground {
     }
 
     fn shard(&mut self, index: usize, terms: &Terms) -> Bench {
-        // Nobody listens on port 1 of the loopback interface: records wait.
-        let brokers = vec![format!("{}:1", Ipv4Addr::LOCALHOST)];
-        let mut config = LaneConfig::new("main", brokers);
-        config.bounds.pending_records_max = ROOM_RECORDS;
-        let lane = Lane::start(config, 1, Arc::new(Deaf)).expect("a lane needs no broker to start");
-        let rules = [
-            RouteRule::new("k/#", "main", "t"),
-            RouteRule {
-                local: Local::AfterKafka,
-                ..RouteRule::new("after/#", "main", "t")
-            },
-            RouteRule::new("null/#", "", ""),
-        ];
         let world = World::new(WorldPlan {
             index,
             shard_count: self.mailboxes.0.len(),
@@ -100,8 +102,13 @@ impl Ground {
             connected: Arc::default(),
             terms: terms.clone(),
             connect_ticks_max: 100,
-            routes: Arc::new(RouteTable::compile(&rules).expect("three good rules")),
-            lanes: vec![lane],
+            routes: Arc::clone(&self.routes),
+            lanes: self
+                .routes
+                .clusters()
+                .iter()
+                .map(|name| lane(name))
+                .collect(),
             books: Arc::clone(&self.books),
             hasher: self.hasher.clone(),
             topic_hasher: self.topic_hasher.clone(),
@@ -127,10 +134,22 @@ impl Ground {
     }
 }
 
+/// Nobody listens on port 1 of the loopback interface: records wait.
+fn lane(cluster: &str) -> Lane {
+    let mut config = LaneConfig::new(cluster, vec![format!("{}:1", Ipv4Addr::LOCALHOST)]);
+    config.bounds.pending_records_max = ROOM_RECORDS;
+    Lane::start(config, 1, Arc::new(Deaf)).expect("a lane needs no broker to start")
+}
+
 impl Bench {
     /// The only shard of a process without a store.
     pub(super) fn new(terms: Terms) -> Bench {
         Ground::new(1).shard(0, &terms)
+    }
+
+    /// The same with these rules instead, and a lane for each of their clusters.
+    pub(super) fn by_rules(terms: Terms, rules: &[RouteRule]) -> Bench {
+        Ground::by_rules(1, rules).shard(0, &terms)
     }
 
     pub(super) fn socket(&mut self) -> Socket {
@@ -181,16 +200,18 @@ impl Bench {
         words.unwrap_or_default()
     }
 
-    /// Ends the turn: what was rendered for the lane is in Kafka's hands.
+    /// Ends the turn: what was rendered for the first lane is in Kafka's hands.
     pub(super) fn carry(&mut self) {
         self.world.finish_turn();
-        let batch = mem::take(&mut self.world.desks[0].batch);
-        self.in_kafka.extend(
-            batch
-                .written()
-                .into_iter()
-                .map(|one| (one.ticket, one.bytes)),
-        );
+        let carried = self.carry_lane(0);
+        self.in_kafka.extend(carried);
+    }
+
+    /// What was rendered for one lane since it was last asked: ticket, and the room it claims.
+    pub(super) fn carry_lane(&mut self, lane: usize) -> Vec<(u64, usize)> {
+        let batch = mem::take(&mut self.world.desks[lane].batch);
+        let records = batch.written().into_iter();
+        records.map(|one| (one.ticket, one.bytes)).collect()
     }
 
     /// Kafka answers the record at this place; its room is free again.
