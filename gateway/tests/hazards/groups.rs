@@ -57,7 +57,10 @@ fn a_device_is_in_one_cluster_whichever_gateway_it_comes_by() {
     assert!(both.is_empty(), "{both:?} are in two clusters");
     assert!(in_east.len() > 4 && in_west.len() > 4, "{in_east:?}");
     assert_eq!(in_east.len() + in_west.len(), DEVICES);
-    assert_eq!((east_count, west_count), (2 * in_east.len(), 2 * in_west.len()));
+    assert_eq!(
+        (east_count, west_count),
+        (2 * in_east.len(), 2 * in_west.len())
+    );
 }
 
 #[test]
