@@ -26,6 +26,7 @@ impl World {
             self.owe_recovered_will(will.message);
         }
         self.count_retained();
+        self.count_all();
         self.tell_interest();
     }
 

@@ -148,7 +148,7 @@ impl World {
     }
 
     /// Brings levels into the books that are not counted step by step.
-    fn count_all(&mut self) {
+    pub(super) fn count_all(&mut self) {
         let book = self.book();
         book.sessions.set(self.clients.len() as u64);
         book.queued_bytes.set(self.commons.queued_bytes as u64);
