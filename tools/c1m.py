@@ -107,17 +107,28 @@ def _check_memory(connections):
         )
 
 
+def _may_go_inside():
+    """Root alone is not enough in a container."""
+    if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("ip"):
+        return False
+    done = subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
 def _go_inside(connections):
     """Starts this program again in a new network namespace, which ends with it."""
     environment = dict(os.environ)
-    if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("ip"):
+    if not _may_go_inside():
         environment[INSIDE] = "no: that takes root, unshare and ip; this host's own settings hold"
         os.execvpe(sys.executable, [sys.executable, *sys.argv], environment)
     environment[INSIDE] = "yes"
     before = CHILD_EHASH.read_text() if CHILD_EHASH.exists() else None
     if before is not None:
-        # A bucket per socket, both ends here, in a power of two.
-        CHILD_EHASH.write_text(str(1 << (2 * connections - 1).bit_length()))
+        try:
+            # A bucket per socket, both ends here, in a power of two.
+            CHILD_EHASH.write_text(str(1 << (2 * connections - 1).bit_length()))
+        except OSError:
+            before = None  # The table has its usual size then.
     command = ["unshare", "--net", sys.executable, *sys.argv]
     process = subprocess.Popen(command, env=environment)
     try:
