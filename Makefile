@@ -22,12 +22,12 @@ fuzz: ## fuzz the protocol for MINUTES=10 per target
 	gateway/proto/fuzz/run.sh $$(( $(MINUTES) * 60 ))
 
 bench: ## measure against floor, mosquitto and Kafka, SECONDS=3 per trial (2: a quick look)
-	@tools/setup.sh test
+	@tools/setup.sh bench
 	cargo build --release --locked --quiet -p tributary -p tributary-loadgen
 	@tools/bench/bench.py --seconds $(SECONDS)
 
 c1m: ## hold CONNECTIONS=1000000 clients in a network namespace, storms and all; writes results/
-	@tools/setup.sh demo
+	@tools/setup.sh c1m
 	cargo build --release --locked --quiet -p tributary -p tributary-loadgen
 	@tools/c1m.py --connections $(CONNECTIONS)
 
@@ -37,7 +37,7 @@ compare: ## 15,000 clients each on mosquitto and Tributary, side by side; writes
 	@tools/c1m_compare.py
 
 bench-mqtt: ## measure subscriptions, deliveries and the store beside mosquitto, SECONDS=3 per trial
-	@tools/setup.sh test
+	@tools/setup.sh bench
 	cargo build --release --locked --quiet -p tributary -p tributary-loadgen --bins \
 	  --example store_choice
 	@tools/bench/bench.py --subject mqtt-server --seconds $(SECONDS)

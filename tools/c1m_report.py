@@ -26,6 +26,22 @@ def write(folder, facts, runs):
     for name, drawing in plots.items():
         (folder / name).write_text(drawing)
     (folder / "README.md").write_text(_readme(facts, figures, plots))
+    return figures
+
+
+def missed(figures):
+    """The goals that are counts or bytes and were missed: those hold on any machine."""
+    bounds = {"idle": USER_BYTES_GOAL, "subscribed": SUBSCRIBED_BYTES_GOAL}
+    for name, bound in bounds.items():
+        found = figures.get(name, {}).get("user_bytes")
+        if found is not None and found > bound:
+            yield f"{name}: {found:.0f} user bytes per client, at most {bound}"
+    subscribed = figures.get("subscribed")
+    if subscribed and subscribed["subscriptions"] != subscribed["clients"]:
+        yield f"{subscribed['subscriptions']:,} of {subscribed['clients']:,} were subscribed"
+    for name in STORMS:
+        if figures.get(name, {}).get("missing"):
+            yield f"{name}: {figures[name]['missing']:,} clients did not come back"
 
 
 def _figures(facts, runs):
@@ -39,7 +55,35 @@ def _figures(facts, runs):
     for name in STORMS:
         if name in runs:
             figures[name] = _storm(facts, name, runs[name])
+    if "churn" in runs:
+        figures["churn"] = _churn(runs["churn"])
     return figures
+
+
+def _churn(run):
+    """What grew, by least squares over the looks after the first minute of churn."""
+    held = [look for look in run["looks"][1:] if look["at"] > run["looks"][1]["at"] + 60]
+    counts = run["report"]["counts"]
+    hold = _phase(run, "hold")
+    return {
+        "secs": hold["secs"],
+        "replaced": counts["reconnects"],
+        "wrong_takeovers": counts["wrong_takeovers"],
+        "held": counts["held"],
+        "refused": counts["connects_refused"],
+        **{name + "_per_min": _slope(held, name) * 60
+           for name in ("user_bytes", "resident_bytes", "slab_bytes")},
+        "left_user_bytes": _left(run["looks"][0], run["after"][max(run["after"], key=int)],
+                                 "user_bytes"),
+    }
+
+
+def _slope(looks, name):
+    mean_x = sum(look["at"] for look in looks) / len(looks)
+    mean_y = sum(look[name] for look in looks) / len(looks)
+    above = sum((look["at"] - mean_x) * (look[name] - mean_y) for look in looks)
+    below = sum((look["at"] - mean_x) ** 2 for look in looks)
+    return above / below
 
 
 def _memory(run):
@@ -190,6 +234,8 @@ def _readme(facts, figures, plots):
         text += ["## Pings\n", _PINGS, _table(_PINGS_HEAD, _ping_rows(figures))]
     if any(name in figures for name in STORMS):
         text += ["## Storms\n", _STORMS, _table(_STORMS_HEAD, _storm_rows(figures))]
+    if "churn" in figures:
+        text += ["## Churn\n", _CHURN, _table(_CHURN_HEAD, _churn_rows(figures["churn"]))]
     text += _ends(figures)
     return "\n".join(text).rstrip() + "\n"
 
@@ -205,6 +251,11 @@ the same pings. Percent of a core is at the full rate of pings: clients / keep-a
 """
 _PINGS_HEAD = ["", "us per ping", "to the floor", "% of a core", "pings/s", "p50 ms", "p99 ms",
                "kernel B, both ends", "us per connect"]
+_CHURN = """One client in a hundred goes each second and comes back. What grows is the slope by least
+squares, after the first minute.
+"""
+_CHURN_HEAD = ["minutes", "replaced", "user KiB/min", "resident KiB/min", "kernel KiB/min",
+               "wrong takeovers", "refused", "held at the end", "left user MiB"]
 _STORMS = """All clients drop at once, and then come back as fast as they can. CPU is the gateway's.
 After kill -9 "drop" is the time until the next gateway says that it is ready, and "back" counts
 from the kill: the kernel closes what the last one had open meanwhile.
@@ -277,6 +328,13 @@ def _ping_rows(figures):
                    _shown(one["percent_of_a_core"], 1), _shown(one["pings_per_sec"]),
                    _shown(ping.get("p50"), 2), _shown(ping.get("p99"), 2),
                    _shown(one["slab_bytes_per_pair"]), _shown(one["connect_us"], 1)]
+
+
+def _churn_rows(one):
+    kibi = [f"{one[name + '_per_min'] / 1024:+,.1f}"
+            for name in ("user_bytes", "resident_bytes", "slab_bytes")]
+    yield [f"{one['secs'] / 60:.1f}", f"{one['replaced']:,}", *kibi, f"{one['wrong_takeovers']:,}",
+           f"{one['refused']:,}", f"{one['held']:,}", _mebi(one["left_user_bytes"])]
 
 
 def _storm_rows(figures):

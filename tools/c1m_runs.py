@@ -14,10 +14,19 @@ PUBLISHERS, PUBLISH_RATE = 100, 1_000
 # The first half of the clients, then the other: bytes per client as a slope, not as a quotient.
 HALVES = 2
 KAFKA_ROUTE = ""
+CHURN_SECS, CHURN_LOOK_SECS = 600, 10
 
 
 def all_runs(args):
-    return {name: RUNS[name](args) for name in RUNS if name in args.only}
+    """What each run found, and which failed: one that fails does not take the others with it."""
+    found, failed = {}, []
+    for name in (name for name in RUNS if name in args.only):
+        try:
+            found[name] = RUNS[name](args)
+        except RuntimeError as error:
+            failed.append(f"{name} failed: {error}")
+            print(f"c1m: {failed[-1]}", flush=True)
+    return found, failed
 
 
 def _cores():
@@ -149,6 +158,19 @@ def _succeed(address, args):
             time.sleep(POLL_SECS)
 
 
+def churn(args):
+    """One client in a hundred goes and comes each second, for ten minutes: nothing may grow."""
+    with running(start_gateway(args.connections)) as server:
+        looks = [server.look()]
+        options = ["--keepalive", str(args.keepalive), "--hold", str(CHURN_SECS), "--churn", "1"]
+        crowd = Clients(server, args.connections, *options)
+        _await(crowd)
+        while crowd.process.poll() is None:
+            looks.append(server.look())
+            time.sleep(CHURN_LOOK_SECS)
+        return {"looks": looks, "report": crowd.end(), "after": _after(server)}
+
+
 RUNS = {
     "idle": idle,
     "subscribed": subscribed,
@@ -157,4 +179,7 @@ RUNS = {
     "storm-reset": storm_reset,
     "storm-fin": storm_fin,
     "storm-kill": storm_kill,
+    "churn": churn,
 }
+# It takes ten minutes and is for fewer clients: asked for by name.
+NOT_BY_DEFAULT = {"churn"}

@@ -3,6 +3,8 @@
 #
 #     tools/setup.sh demo     a C toolchain, for librdkafka and jemalloc; Rust is there
 #     tools/setup.sh test     also Java and Maven for a real Kafka, stock MQTT clients, kcat
+#     tools/setup.sh bench    also valgrind, which counts instructions
+#     tools/setup.sh c1m      beside the demo's: Python, and what makes a network namespace
 #
 # What Debian has not comes by the clients of the registries concerned into a cache of our own.
 set -euo pipefail
@@ -18,7 +20,7 @@ missing=()
 want() { has "$2" || missing+=("$1"); }
 
 want_demo() {
-  has cargo || die "Rust is missing: install 1.88 or later (https://rustup.rs), then try again"
+  has cargo || die "Rust is missing: install 1.93 or later (https://rustup.rs), then try again"
   want build-essential cc
   want build-essential c++
   want build-essential make
@@ -38,6 +40,18 @@ want_test() {
   want npm npm
   want golang-go go
   want util-linux flock
+}
+
+want_bench() {
+  want_test
+  want valgrind valgrind
+}
+
+want_c1m() {
+  want_demo
+  want python3 python3
+  want iproute2 ip
+  want util-linux unshare
 }
 
 # Kafka 4 runs on Java 17 and later; javac since the tests run single-file programs.
@@ -71,5 +85,7 @@ install_missing() {
 case ${1:-} in
   demo) want_demo; install_missing ;;
   test) want_test; install_missing ;;
-  *) die "usage: tools/setup.sh demo | test" ;;
+  bench) want_bench; install_missing ;;
+  c1m) want_c1m; install_missing ;;
+  *) die "usage: tools/setup.sh demo | test | bench | c1m" ;;
 esac

@@ -97,6 +97,8 @@ step stock-durable  stock_clients durable --durable
 step scram          python3 gateway/tests/stock/scram.py --gateway "$gateway"
 finish hazards
 step demo-small     env DEMO_CLIENTS=1000 DEMO_RATE=2000 DEMO_SECS=5 tools/demo.sh
+step c1m-50000      tools/c1m.py --connections 50000 --hold 2 --force --check --out target/c1m-50000 \
+  --only subscribed storm-reset storm-kill
 finish fetch-deny
 begin deny          deny
 step fuzz           fuzz

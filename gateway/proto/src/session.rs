@@ -60,7 +60,7 @@ mod window;
 
 pub use admission::{Admission, Welcome, admit, turn_away, welcome};
 pub use busy::BusyPool;
-pub use context::{Commons, Context, Sent};
+pub use context::{Commons, Context, Counts, Sent};
 pub use downward::{Delivered, Delivery};
 pub use journal::{Change, Journal};
 pub use life::Orphan;

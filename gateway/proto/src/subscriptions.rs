@@ -66,6 +66,8 @@ pub struct Subscriptions {
     lists: Lists,
     identifiers: Identifiers,
     count: usize,
+    /// Those of them that are shared.
+    shared_count: usize,
 }
 
 /// How much a shard and a client may subscribe to.
@@ -133,12 +135,18 @@ impl Subscriptions {
             lists: Lists::default(),
             identifiers: Identifiers::default(),
             count: 0,
+            shared_count: 0,
         }
     }
 
     /// How many subscriptions there are.
     pub fn count(&self) -> usize {
         self.count
+    }
+
+    /// How many of them are shared ones.
+    pub fn shared_count(&self) -> usize {
+        self.shared_count
     }
 
     /// Whether there are none.
@@ -172,6 +180,7 @@ impl Subscriptions {
             return Added::Replaced;
         }
         self.count += 1;
+        self.shared_count += usize::from(key.is_group());
         self.join(key, subscriber, changes);
         Added::New
     }

@@ -223,8 +223,9 @@ impl World {
             generation: 0,
             held: Held::default(),
         });
-        admitted.ok_or_else(|| {
-            // No one is there to have the welcome.
+        admitted.map_err(|mut client| {
+            // What its session took of the commons goes back, and no one is there to be welcomed.
+            client.session.on_gone(false, &mut context!(self, client));
             self.scratch.clear();
             self.book().bounds_hit.add(crate::bound::CLIENTS, 1);
             Reason::ServerBusy

@@ -117,9 +117,11 @@ impl Clients {
             .copied()
     }
 
-    /// Takes a client in; its id must not be here yet. `None` when the shard is full.
-    pub(super) fn insert(&mut self, mut client: Client) -> Option<ClientRef> {
-        let chunk_index = self.chunk_with_room()?;
+    /// Takes a client in; its id must not be here yet. It comes back when the shard is full.
+    pub(super) fn insert(&mut self, mut client: Client) -> Result<ClientRef, Client> {
+        let Some(chunk_index) = self.chunk_with_room() else {
+            return Err(client);
+        };
         let hash = self.hash(&client.id);
         let chunk = &mut self.chunks[chunk_index];
         let place = chunk.free as usize;
@@ -134,7 +136,7 @@ impl Clients {
         let (chunks, hasher) = (&self.chunks, &self.hasher);
         self.by_id
             .insert_unique(hash, index, |index| hasher.hash_one(id_at(chunks, *index)));
-        Some(ClientRef { index, generation })
+        Ok(ClientRef { index, generation })
     }
 
     /// Lets a client go.

@@ -138,16 +138,21 @@ impl Keeper {
         }
     }
 
-    /// Hands the batch over.
-    pub(super) fn submit(&mut self) {
-        let Some(handle) = self.handle.as_mut() else {
-            return;
-        };
+    /// Batches that the store has taken and not on disk yet.
+    pub(super) fn waiting_count(&self) -> u64 {
+        let last = self.handle.as_ref().map_or(0, StoreHandle::last);
+        last.saturating_sub(self.committed)
+    }
+
+    /// Hands the batch over; says what became of it, if there was one.
+    fn submit(&mut self) -> Option<Submitted> {
+        let handle = self.handle.as_mut()?;
         if self.batch.is_empty() {
             self.claims.clear(); // Of a store that failed; else claims come with a batch.
-            return;
+            return None;
         }
-        match handle.submit(&mut self.batch) {
+        let submitted = handle.submit(&mut self.batch);
+        match submitted {
             Submitted::Accepted(number) => {
                 self.is_full = false;
                 if !self.claims.is_empty() {
@@ -163,6 +168,7 @@ impl Keeper {
                 self.claims.clear();
             }
         }
+        Some(submitted)
     }
 }
 
@@ -208,12 +214,21 @@ impl World {
         });
     }
 
+    /// Hands over what was written down so far.
+    pub(super) fn submit_batch(&mut self) {
+        match self.keeper.submit() {
+            Some(Submitted::Accepted(_)) => self.book().store_batches.add(1),
+            Some(Submitted::Full) => self.book().store_full.add(1),
+            Some(Submitted::Failed) | None => {}
+        }
+    }
+
     /// Hands over what was written down in this turn, and holds back the words that depend on it.
     pub(super) fn submit_changes(&mut self) {
         if !self.keeper.is_durable() {
             return;
         }
-        self.keeper.submit();
+        self.submit_batch();
         for index in &self.dirty {
             let Some(held) = self.keeper.held.get_mut(index) else {
                 continue;

@@ -173,6 +173,7 @@ impl World {
     fn await_answers(&mut self, at: ClientRef, publish: &Publish<'_>, parties: u8) {
         let book = &self.books[self.index];
         book.publishes.on_received(publish.qos as u8);
+        book.payload_bytes_in.add(publish.payload.len() as u64);
         match self.clients.find(at) {
             Some(client) if client.session.is_connected() => client.session.on_taken(
                 publish.packet_id,
@@ -240,6 +241,7 @@ impl World {
         let (qos, packet_id) = (publish.qos, publish.packet_id);
         let book = &self.books[self.index];
         book.publishes.on_received(qos as u8);
+        book.payload_bytes_in.add(publish.payload.len() as u64);
         let reason = match answer {
             Answer::Kept(reason) => {
                 book.publishes.on_acknowledged(qos as u8);

@@ -65,7 +65,7 @@ impl World {
     pub(super) fn on_room(&mut self) {
         // If it was the store's: what it had no room for goes before whoever waited for that, or
         // they would find it still full, and nobody would ring for them again.
-        self.keeper.submit();
+        self.submit_batch();
         for at in mem::take(&mut self.waiting) {
             if self.clients.find(at).is_some() {
                 self.resume(at.index, Paused::LANE);

@@ -6,6 +6,7 @@ use tributary_proto::subscriptions::{Grant, Held};
 use tributary_ring::Conn;
 
 use super::client::{Client, Extra, Listed, Paused, Reading, after};
+use super::clients::ClientRef;
 use super::wheel::Wheel;
 use super::world::{World, context};
 use crate::store::{
@@ -25,6 +26,7 @@ impl World {
             self.owe_recovered_will(will.message);
         }
         self.count_retained();
+        self.count_all();
         self.tell_interest();
     }
 
@@ -68,10 +70,12 @@ impl World {
             generation: 0,
             held: Held::default(),
         });
-        let Some(client) = at.and_then(|at| self.clients.find(at)) else {
+        let Ok(ClientRef { index, .. }) = at else {
             return;
         };
-        let index = at.map_or(0, |at| at.index);
+        let Some(client) = self.clients.at(index) else {
+            return;
+        };
         for (filter, stored) in &session.subscriptions {
             let grant = Grant {
                 qos: stored.qos,

@@ -127,7 +127,9 @@ impl World {
             self.interest.tell(self.index, change);
         }
         let count = self.subscriptions.count() as u64;
+        let shared_count = self.subscriptions.shared_count() as u64;
         self.book().subscriptions.set(count);
+        self.book().shared_subscriptions.set(shared_count);
     }
 }
 

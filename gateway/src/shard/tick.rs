@@ -148,10 +148,14 @@ impl World {
     }
 
     /// Brings levels into the books that are not counted step by step.
-    fn count_all(&mut self) {
+    pub(super) fn count_all(&mut self) {
         let book = self.book();
         book.sessions.set(self.clients.len() as u64);
         book.queued_bytes.set(self.commons.queued_bytes as u64);
+        let counts = self.commons.counts;
+        book.queued_messages.set(counts.queued() as u64);
+        book.in_flight.set(counts.in_flight() as u64);
+        book.store_waiting.set(self.keeper.waiting_count());
     }
 
     /// Begins to let all clients go.

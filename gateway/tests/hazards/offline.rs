@@ -196,3 +196,28 @@ fn dropped(gateway: &Gateway) -> f64 {
         .metrics()
         .labelled("tributary_deliveries_dropped_total", "reason", "queue_full")
 }
+
+#[test]
+fn what_waits_and_what_is_in_flight_stands_in_the_metrics() {
+    const COUNT: u64 = 5;
+    let gateway = launch("");
+    away(&gateway, V5, "away");
+    publish_numbers(&gateway, COUNT, 10);
+    let levels = |queued: u64, in_flight: u64| {
+        gateway.wait_until("the levels of what was published", |metrics| {
+            metrics.sum("tributary_queued_messages") == queued as f64
+                && metrics.sum("tributary_in_flight") == in_flight as f64
+        })
+    };
+    levels(COUNT, 0);
+    let (mut client, _) = Client::resume(&gateway, V5, "away");
+    let unanswered: Vec<_> = (0..COUNT).map(|_| client.receive_in_silence()).collect();
+    levels(0, COUNT);
+    drop(client);
+    assert_eq!(
+        numbers(&come_back(&gateway, V5, "away")),
+        numbers(&unanswered)
+    );
+    let metrics = levels(0, 0);
+    assert!(metrics.sum("tributary_payload_bytes_in_total") >= (10 * COUNT) as f64);
+}

@@ -9,7 +9,7 @@ use crate::support::wire::*;
 use std::collections::BTreeMap;
 use std::thread;
 
-const FILTER: &str = "$share/crew/work/#";
+const FILTER: &str = "$share/crew/jobs/#";
 /// Fewer than wait for one client that does not read.
 const MESSAGES: u64 = 1000;
 const MEMBERS: usize = 8;
@@ -28,7 +28,7 @@ fn publish_work(gateway: &Gateway, numbers: std::ops::Range<u64>) {
     let mut publishers: Vec<_> = (0..MEMBERS).map(connect).collect();
     for number in numbers {
         let publisher = &mut publishers[number as usize % MEMBERS];
-        let reason = publisher.announce(Publish::qos1(0, "work/do", number.to_string().as_bytes()));
+        let reason = publisher.announce(Publish::qos1(0, "jobs/do", number.to_string().as_bytes()));
         assert_eq!(reason, 0, "somebody is there for {number}");
     }
 }
@@ -66,7 +66,7 @@ fn each_message_goes_to_one_member_and_each_member_has_its_share() {
     let mut members: Vec<_> = (0..MEMBERS)
         .map(|number| member(&gateway, number))
         .collect();
-    let mut outsider = Client::connect(&gateway, V5, "outsider").subscribed("work/#", 1);
+    let mut outsider = Client::connect(&gateway, V5, "outsider").subscribed("jobs/#", 1);
     publish_work(&gateway, 0..MESSAGES);
     let shares: Vec<_> = members
         .iter_mut()
@@ -89,7 +89,7 @@ fn each_message_goes_to_one_member_and_each_member_has_its_share() {
 #[test]
 fn two_groups_on_one_filter_get_each_message_once_each() {
     let gateway = start();
-    let mut crews: Vec<_> = ["$share/one/work/#", "$share/two/work/#"]
+    let mut crews: Vec<_> = ["$share/one/jobs/#", "$share/two/jobs/#"]
         .into_iter()
         .flat_map(|filter| (0..3).map(move |number| (filter, number)))
         .map(|(filter, number)| {
@@ -201,7 +201,7 @@ fn a_session_that_is_away_keeps_its_qos_2_work_and_the_others_keep_working() {
     let (mut away, _) = Client::resume(&gateway, V5, "away");
     assert_eq!(away.subscribe(FILTER, 2), 2);
     let mut publisher = Client::connect(&gateway, V5, "publisher");
-    publisher.send(&Publish::qos2(1, "work/do", b"0").encode(V5));
+    publisher.send(&Publish::qos2(1, "jobs/do", b"0").encode(V5));
     publisher.expect(PUBREC);
     publisher.send(&pubrel(1));
     publisher.expect(PUBCOMP);

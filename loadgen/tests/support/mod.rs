@@ -1,6 +1,6 @@
 //! What the tests need of processes: the binary under test, servers that end with the test, and
 //! scratch files.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use serde_json::Value;
 use std::fs;

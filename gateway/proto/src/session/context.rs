@@ -15,10 +15,35 @@ pub struct Commons {
     pub pool: BusyPool,
     /// Bytes of messages that wait for clients or are in flight to them.
     pub queued_bytes: usize,
+    /// How many those are.
+    pub counts: Counts,
     /// Messages that did not arrive.
     pub losses: Losses,
     /// Messages that were sent since the last look.
     pub sent: Sent,
+}
+
+/// Messages on their way to clients, by how far they have come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Waiting, or sent and not acknowledged.
+    pub(super) held: usize,
+    /// Sent and not acknowledged.
+    pub(super) sent: usize,
+    /// PUBREL was sent, PUBCOMP has not come.
+    pub(super) released: usize,
+}
+
+impl Counts {
+    /// Messages that were not sent yet.
+    pub fn queued(&self) -> usize {
+        self.held - self.sent
+    }
+
+    /// Messages whose acknowledgement is not complete.
+    pub fn in_flight(&self) -> usize {
+        self.sent + self.released
+    }
 }
 
 /// How much was sent to subscribers.

@@ -136,6 +136,10 @@ impl Session {
             return Vec::new();
         };
         ctx.commons.queued_bytes -= busy.held_bytes;
+        let counts = &mut ctx.commons.counts;
+        counts.held -= busy.queue.len() + busy.flight.sent.len();
+        counts.sent -= busy.flight.sent.len();
+        counts.released -= busy.flight.released.len();
         // QoS 2 that was sent must not go to another one [MQTT-4.8.2-5].
         let sent = busy.flight.sent.drain(..).map(|sent| sent.waiting);
         let unacknowledged = sent.filter(|waiting| waiting.qos == Qos::AtLeastOnce);
@@ -183,6 +187,7 @@ impl Session {
                 let place = busy.queue.kept.iter().position(|one| one.seq == seq);
                 if let Some(waiting) = place.and_then(|place| busy.queue.kept.remove(place)) {
                     busy.flight.sent.push_back(Sent { waiting, packet_id });
+                    ctx.commons.counts.sent += 1;
                     self.last_id = packet_id;
                 }
             }
@@ -194,6 +199,8 @@ impl Session {
                 {
                     release(busy, waiting.bytes(), ctx);
                     busy.flight.released.push_back(Released { seq, packet_id });
+                    ctx.commons.counts.sent -= 1;
+                    ctx.commons.counts.released += 1;
                 }
             }
             Change::Done { seq } => {
@@ -208,7 +215,10 @@ impl Session {
                 if let Some(waiting) = gone {
                     release(busy, waiting.bytes(), ctx);
                 }
+                ctx.commons.counts.sent -= usize::from(in_flight.is_some());
+                let before = busy.flight.released.len();
                 busy.flight.released.retain(|one| one.seq != seq);
+                ctx.commons.counts.released -= before - busy.flight.released.len();
             }
             Change::Taken { packet_id } if !busy.unreleased.holds(packet_id) => {
                 busy.unreleased.add(packet_id);

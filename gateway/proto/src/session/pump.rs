@@ -72,11 +72,13 @@ impl Session {
             return;
         };
         busy.flight.take(place);
+        ctx.commons.counts.sent -= 1;
         let seq = waiting.seq;
         release(busy, waiting.bytes(), ctx);
         if qos == Qos::ExactlyOnce {
             // It may have the packet id already; PUBREL frees that on both sides.
             busy.flight.released.push_back(Released { seq, packet_id });
+            ctx.commons.counts.released += 1;
             ctx.journal.note(|| Change::Received { seq });
             encode::pubrel(ctx.out, self.version, packet_id, Reason::Success, None);
         } else {
@@ -121,6 +123,7 @@ impl Session {
         });
         if let Some(busy) = self.busy.as_mut() {
             busy.flight.send(waiting, packet_id);
+            ctx.commons.counts.sent += 1;
         }
         self.last_id = packet_id;
     }

@@ -57,6 +57,8 @@ impl Session {
             let seq = sent.waiting.seq;
             release(busy, sent.waiting.bytes(), ctx);
             busy.flight.released.push_back(Released { seq, packet_id });
+            ctx.commons.counts.sent -= 1;
+            ctx.commons.counts.released += 1;
             ctx.journal.note(|| Change::Received { seq });
         }
         encode::pubrel(ctx.out, version, packet_id, Reason::Success, None);
@@ -66,6 +68,7 @@ impl Session {
     pub(super) fn on_pubcomp(&mut self, completion: &Ack<'_>, ctx: &mut Context<'_>) {
         let busy = self.busy.as_mut();
         if let Some(done) = busy.and_then(|busy| busy.flight.complete(completion.packet_id)) {
+            ctx.commons.counts.released -= 1;
             ctx.journal.note(|| Change::Done { seq: done.seq });
             self.pump(ctx);
         }
@@ -82,6 +85,7 @@ impl Session {
 fn finish(busy: &mut Busy, place: usize, reason: Reason, ctx: &mut Context<'_>) {
     if let Some(sent) = busy.flight.take(place) {
         release(busy, sent.waiting.bytes(), ctx);
+        ctx.commons.counts.sent -= 1;
         let seq = sent.waiting.seq;
         ctx.journal.note(|| Change::Done { seq });
     }

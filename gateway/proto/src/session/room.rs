@@ -94,6 +94,7 @@ impl Session {
 pub(super) fn hold(busy: &mut Busy, bytes: usize, ctx: &mut Context<'_>) {
     busy.held_bytes += bytes;
     ctx.commons.queued_bytes += bytes;
+    ctx.commons.counts.held += 1;
 }
 
 /// Counts bytes that the session held until now.
@@ -102,4 +103,5 @@ pub(super) fn release(busy: &mut Busy, bytes: usize, ctx: &mut Context<'_>) {
     busy.backlog.bytes = busy.backlog.bytes.min(busy.held_bytes);
     busy.backlog.messages = busy.backlog.messages.min(busy.queue.len());
     ctx.commons.queued_bytes -= bytes;
+    ctx.commons.counts.held -= 1;
 }

@@ -136,6 +136,7 @@ impl Subscriptions {
     pub(super) fn leave(&mut self, client: u32, claim: Claim, changes: &mut Vec<InterestChange>) {
         let key = claim.key();
         self.count -= 1;
+        self.shared_count -= usize::from(key.is_group());
         if grant::is_identified(claim.grant_bits()) {
             self.identifiers.set(key, client, 0);
         }

@@ -5,7 +5,7 @@ mod client;
 mod link;
 mod server;
 
-use tributary_proto::session::Profile;
+use tributary_proto::session::{Counts, Profile};
 use tributary_proto::version::{Qos, Version};
 
 use crate::chance::{Chance, for_seeds};
@@ -180,6 +180,11 @@ impl World {
             self.answer_offer(chance);
             self.answer_server(chance);
             self.server.commit();
+            let counts = &self.server.commons.counts;
+            assert_eq!(
+                counts.queued() + counts.in_flight(),
+                self.server.session.undelivered_count()
+            );
             self.flow(chance);
         }
     }
@@ -195,6 +200,7 @@ impl World {
     fn check(&self) {
         let (client, server) = (&self.client, &self.server);
         assert_eq!(server.commons.queued_bytes, 0);
+        assert_eq!(server.commons.counts, Counts::default());
         assert_eq!(server.commons.profiles.count(), 1);
         let [_, once_1, once_2] = &server.delivered;
         assert!(

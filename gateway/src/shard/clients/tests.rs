@@ -11,7 +11,7 @@ fn clients() -> Clients {
 fn enter(clients: &mut Clients, id: &str) -> ClientRef {
     clients
         .insert(Client::example(id, 0))
-        .expect("there is room")
+        .unwrap_or_else(|_| panic!("there is room"))
 }
 
 /// SplitMix64, enough to pick who comes and who goes.

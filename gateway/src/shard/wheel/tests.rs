@@ -9,7 +9,7 @@ fn many(count: usize) -> (Clients, Vec<u32>) {
     let mut clients = Clients::new(RandomState::new());
     let all = (0..count)
         .map(|number| clients.insert(Client::example(&number.to_string(), 0)))
-        .map(|at| at.expect("there is room").index)
+        .map(|at| at.unwrap_or_else(|_| panic!("there is room")).index)
         .collect();
     (clients, all)
 }

@@ -114,9 +114,9 @@ def qos_1_redelivery(names, version):
     source.publish(topic, "newer", 1)
     peer.again(**lasting(version))
     again = [peer.take() for _ in range(4)]
-    found = [(each.payload.decode(), each.dup) for each in again]
-    wanted = [("2", True), ("3", True), ("4", True), ("newer", False)]
-    equal(found, wanted, "payload and DUP")
+    equal([each.payload.decode() for each in again], ["2", "3", "4", "newer"], "payloads")
+    # The last may have been tried on the old connection, where the server had not met RST yet.
+    equal([each.dup for each in again[:3]], [True] * 3, "DUP")
     for message in again:
         peer.client.ack(message.mid, message.qos)
     for each in (peer, source):

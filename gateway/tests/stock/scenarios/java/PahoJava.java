@@ -93,6 +93,15 @@ final class PahoJava {
             return found;
         }
 
+        /** What arrives up to this text, with it. */
+        List<String> textsTo(String last) throws Exception {
+            var found = new ArrayList<String>();
+            do {
+                found.add(take().text());
+            } while (!last.equals(found.get(found.size() - 1)));
+            return found;
+        }
+
         /** What arrives beside a message that makes a whole round trip. */
         List<Arrived> quiet() throws Exception {
             var fence = "fence/" + ProcessHandle.current().pid() + "/" + hashCode();
@@ -217,7 +226,9 @@ final class PahoJava {
 
     /**
      * The library hands over a QoS 2 message whenever it is sent, also again with DUP. So once more
-     * is right where the server cannot know of the PUBREC, and only there.
+     * is right where the server cannot know of the PUBREC, and only there. What it has not handed
+     * over when its connection ends it forgets, even after its PUBREC: then the packets alone can
+     * tell that the server did its part.
      */
     static void qos2Down(Harness.Names names) throws Exception {
         var source = peer(names.id("source"));
@@ -231,11 +242,14 @@ final class PahoJava {
             Harness.equal(Harness.control("cuts " + port), 1, "connections cut at " + cut);
             source.publish(topic, "next", 2);
             peer.connect();
-            var found = peer.texts(2);
+            var found = peer.textsTo("next");
             found.addAll(peer.quietTexts());
             var twice = cut.contains("PUBLISH") || cut.contains("PUBREC");
+            var received = !twice || cut.endsWith("PUBREC 1 all");
+            var forgotten = received && found.equals(List.of("next"));
             Harness.check(found.equals(List.of("once", "next"))
-                    || twice && found.equals(List.of("once", "once", "next")),
+                    || twice && found.equals(List.of("once", "once", "next"))
+                    || forgotten && Harness.control("count " + port + " down PUBREL") >= 2,
                     found + " after " + cut);
             peer.end();
         }
