@@ -18,14 +18,15 @@ pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 /// A full log must be made of several segments: room comes back a segment at a time.
 pub(crate) const SEGMENTS_MIN: u64 = 4;
 
-/// Appended bytes that are held in memory; beyond it they are written, without an fsync.
-pub(crate) const WRITE_BYTES: usize = 1 << 20;
+/// Appended bytes that are held in memory; beyond it they are written, without an fsync. Few in a
+/// test, so that much is written and not yet synced.
+pub(crate) const WRITE_BYTES: usize = if cfg!(test) { 4 << 10 } else { 1 << 20 };
 
 /// Sequence numbers beyond this one are none: at a million a second it lasts for 292,000 years.
 pub(crate) const NUMBER_MAX: u64 = u64::MAX / 2;
 
-/// Read ahead, for replay and at the start.
-pub(crate) const READ_BYTES: usize = 256 << 10;
+/// Read ahead, for replay and at the start. Few in a test, so that much lies across the edge.
+pub(crate) const READ_BYTES: usize = if cfg!(test) { 600 } else { 256 << 10 };
 
 /// Appends that are refused without asking the disk again once it had no room.
 pub(crate) const REFUSALS: u32 = 64;

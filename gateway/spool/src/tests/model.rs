@@ -273,12 +273,25 @@ impl Model {
         let inside = lost.iter().filter(|number| **number <= last).count() as u64;
         assert!(inside <= recovered.corrupt_records);
         assert!(lost.len() as u64 == inside || recovered.torn_bytes > 0);
-        if self.hurt.is_empty() && end != End::PowerLost {
+        if self.hurt.is_empty() {
             let first = self.settled.saturating_sub(MARKER_RECORDS_MAX);
             let known = self.holes.range(first..).count() as u64;
+            // Of what was never called safe a power loss may take any part.
+            let unsafe_lost = match end {
+                End::PowerLost => last.saturating_sub(self.durable),
+                End::Orderly | End::Killed => 0,
+            };
+            let alarms = recovered.corrupt_records;
             assert!(
-                recovered.corrupt_records <= known,
+                alarms <= known + unsafe_lost,
                 "a false alarm: {recovered:?}"
+            );
+        }
+        if !self.is_label_hurt {
+            let names = self.platter.names();
+            assert!(
+                !names.iter().any(|name| name.ends_with(".damaged")),
+                "{names:?}"
             );
         }
 

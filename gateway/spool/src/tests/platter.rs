@@ -106,7 +106,7 @@ impl Platter {
             file.lose(chance);
         }
         let kept = chance.below(renames.len() as u64 + 1) as usize;
-        if let Some(names) = renames.drain(..).take(kept).last() {
+        if let Some(names) = renames.drain(..).take(kept).next_back() {
             *durable_names = names;
         }
         state.names = state.durable_names.clone();
