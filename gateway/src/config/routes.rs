@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::faults::{Place, suggest};
 use super::section::Section;
 use super::settings::{Cluster, EMBEDDED_CLUSTER, Kafka};
-use crate::route::{AckPolicy, Local, RouteRule};
+use crate::route::{AckPolicy, Local, OnOutage, RouteRule};
 
 const TOPIC_HEADER: (&str, &str) = ("mqtt.topic", "{topic}");
 const KEY_DEFAULT: &str = "{client_id}";
@@ -88,8 +88,8 @@ fn rule(section: &mut Section<'_>, index: usize) -> (RouteRule, RulePlaces) {
     let topic = text(section, "topic", &mut places);
     let key = text(section, "key", &mut places);
     let cluster = text(section, "cluster", &mut places);
-    let ack = section.choice("ack", &[("kafka", AckPolicy::Kafka)], &["spool", "accept"]);
-    section.choice("on_outage", &[("withhold", ())], &["spool", "reject"]);
+    let ack = ack(section, &mut places);
+    let on_outage = on_outage(section, &mut places, ack);
     let headers = headers(section, &mut places);
     let rule = RouteRule {
         filter,
@@ -97,7 +97,8 @@ fn rule(section: &mut Section<'_>, index: usize) -> (RouteRule, RulePlaces) {
         topic: topic.unwrap_or_else(|| "mqtt".to_string()),
         key: key.unwrap_or_else(|| KEY_DEFAULT.to_string()),
         headers,
-        ack: ack.unwrap_or(AckPolicy::Kafka),
+        ack,
+        on_outage,
         kafka: true,
         local,
     };
@@ -108,6 +109,35 @@ fn text(section: &mut Section<'_>, key: &'static str, places: &mut RulePlaces) -
     let (text, place) = section.text(key)?;
     places.keys.insert(key, place);
     Some(text)
+}
+
+fn ack(section: &mut Section<'_>, places: &mut RulePlaces) -> AckPolicy {
+    if section.has("ack") {
+        places.keys.insert("ack", section.place_of("ack"));
+    }
+    let words = [("kafka", AckPolicy::Kafka), ("spool", AckPolicy::Spool)];
+    section
+        .choice("ack", &words, &["accept"])
+        .unwrap_or_default()
+}
+
+/// Beside `ack = "spool"` everything goes to disk, so that other words would promise nothing.
+fn on_outage(section: &mut Section<'_>, places: &mut RulePlaces, ack: AckPolicy) -> OnOutage {
+    let place = section.place_of("on_outage");
+    if section.has("on_outage") {
+        places.keys.insert("on_outage", place.clone());
+    }
+    let words = [
+        ("withhold", OnOutage::Withhold),
+        ("spool", OnOutage::Spool),
+        ("reject", OnOutage::Reject),
+    ];
+    let on_outage = section.choice("on_outage", &words, &[]);
+    if ack == AckPolicy::Spool && on_outage.is_some_and(|one| one != OnOutage::Spool) {
+        let wrong = "has no meaning beside ack = \"spool\", by which everything is on disk first";
+        section.fault(place, "on_outage", wrong, "leave it out");
+    }
+    on_outage.unwrap_or_default()
 }
 
 /// `true`, `false`, or the one word that there is.
@@ -141,6 +171,7 @@ fn everything() -> RouteRule {
         key: KEY_DEFAULT.to_string(),
         headers: vec![(TOPIC_HEADER.0.to_string(), TOPIC_HEADER.1.to_string())],
         ack: AckPolicy::Kafka,
+        on_outage: OnOutage::Withhold,
         kafka: true,
         local: Local::Yes,
     }
@@ -178,10 +209,38 @@ pub(super) fn settle_clusters(
             top.fault(places.of("cluster"), "[[route]].cluster", wrong, right);
         }
     }
+    check_spools(rules, places, clusters, top);
     match clusters {
         _ if !rules.iter().any(RouteRule::needs_kafka) => Kafka::Unneeded,
         [] => Kafka::Embedded,
         _ => Kafka::Named,
+    }
+}
+
+/// A rule that wants the spool goes to a cluster that has one.
+fn check_spools(
+    rules: &[RouteRule],
+    places: &[RulePlaces],
+    clusters: &[Cluster],
+    top: &mut Section<'_>,
+) {
+    let rules = rules.iter().zip(places);
+    for (rule, places) in rules.filter(|(rule, _)| rule.needs_spool()) {
+        let cluster = clusters.iter().find(|cluster| cluster.name == rule.cluster);
+        // Without its cluster the rule is wrong already, unless the embedded one would be meant.
+        let is_embedded = clusters.is_empty() && rule.cluster == EMBEDDED_CLUSTER;
+        if is_embedded || cluster.is_some_and(|cluster| cluster.spool.is_none()) {
+            let key = match rule.ack {
+                AckPolicy::Spool => "ack",
+                AckPolicy::Kafka => "on_outage",
+            };
+            let wrong = format!("is \"spool\", and [kafka.{}] has none", rule.cluster);
+            let right = format!(
+                "add spool = \"/var/lib/tributary/spool-{0}\" to [kafka.{0}]: a folder of its own",
+                rule.cluster
+            );
+            top.fault(places.of(key), &format!("[[route]].{key}"), wrong, right);
+        }
     }
 }
 

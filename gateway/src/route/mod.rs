@@ -7,6 +7,6 @@ mod rule;
 mod filter;
 mod template;
 
-pub use rule::{AckPolicy, Local, RouteError, RouteRule};
+pub use rule::{AckPolicy, Local, OnOutage, RouteError, RouteRule};
 pub use table::{LaneIndex, Route, RouteTable};
 pub use template::Context;

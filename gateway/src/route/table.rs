@@ -1,9 +1,9 @@
 //! The routes of a gateway, compiled: first match wins.
 
 use super::filter::Filter;
-use super::rule::{AckPolicy, Local, RouteError, RouteRule};
+use super::rule::{AckPolicy, Local, OnOutage, RouteError, RouteRule};
 use super::template::{Context, Template};
-use crate::kafka::{Batch, limits, topic_name};
+use crate::kafka::{Batch, Policy, limits, topic_name};
 
 /// Names a lane: the index of its cluster in [`RouteTable::clusters`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,7 +28,7 @@ pub struct Route {
     topic: Template,
     key: Template,
     headers: Vec<(Box<str>, Template)>,
-    ack: AckPolicy,
+    policy: Policy,
     local: Local,
     is_null: bool,
 }
@@ -140,7 +140,7 @@ impl Route {
             topic,
             key,
             headers,
-            ack: rule.ack,
+            policy: policy(rule),
             local: rule.local,
             is_null: rule.is_null(),
         })
@@ -156,8 +156,9 @@ impl Route {
         self.lane
     }
 
-    pub fn ack(&self) -> AckPolicy {
-        self.ack
+    /// What its records want when Kafka is away.
+    pub fn policy(&self) -> Policy {
+        self.policy
     }
 
     /// Whether, and when, subscribers of the gateway get it as well. `AfterKafka` has a lane.
@@ -183,7 +184,16 @@ impl Route {
         for (name, value) in &self.headers {
             record = record.header(name, |bytes| value.render(context, bytes));
         }
-        record.finish(payload, ticket);
+        record.policy(self.policy).finish(payload, ticket);
+    }
+}
+
+fn policy(rule: &RouteRule) -> Policy {
+    match (rule.ack, rule.on_outage) {
+        (AckPolicy::Spool, _) => Policy::SpoolFirst,
+        (AckPolicy::Kafka, OnOutage::Withhold) => Policy::Withhold,
+        (AckPolicy::Kafka, OnOutage::Spool) => Policy::SpoolInOutage,
+        (AckPolicy::Kafka, OnOutage::Reject) => Policy::Reject,
     }
 }
 
