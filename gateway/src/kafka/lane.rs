@@ -36,8 +36,8 @@ pub struct LaneConfig {
     pub requests_per_sec: u32,
     /// A lane whose oldest request is un-acked for so long is down.
     pub down_after: Duration,
-    /// Where records go by [`super::Policy::SpoolFirst`] and `SpoolInOutage`; without it they wait for
-    /// Kafka.
+    /// Where records go by [`super::Policy::SpoolFirst`] and `SpoolInOutage`; without it they wait
+    /// for Kafka.
     pub spool: Option<SpoolConfig>,
 }
 
