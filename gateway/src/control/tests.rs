@@ -233,6 +233,11 @@ fn ready_is_after_listening_and_before_draining() {
     plane.readiness.on_listening();
     let (status, text) = plane.ask("GET /readyz");
     assert_eq!((status, json(&text)["ready"].as_bool()), (200, Some(true)));
+    assert_eq!(
+        json(&text)["down"][0].as_str(),
+        Some("main"),
+        "told, and no reason"
+    );
     assert_eq!(json(&text)["lanes"][0]["state"], "down");
     plane.readiness.on_draining();
     let (status, text) = plane.ask("GET /readyz");

@@ -133,7 +133,7 @@ impl Spooler {
             self.is_stuck = false;
             let mut worked = self.settle(desk);
             worked |= self.take(desk);
-            worked |= self.commit();
+            worked |= self.commit(desk);
             worked |= self.replay(desk, mailbox);
             self.tell(desk);
             shared.flush();
@@ -231,7 +231,7 @@ impl Spooler {
     }
 
     /// Makes all that was appended durable and answers for it.
-    fn commit(&mut self) -> bool {
+    fn commit(&mut self, desk: &Desk) -> bool {
         if self.unsynced.is_empty() {
             return false;
         }
@@ -243,6 +243,8 @@ impl Spooler {
                 return false;
             }
         }
+        // The count first: who is told that a record is safe can see where it is.
+        note(desk, &self.spool);
         let durable = self.spool.durable();
         let (mut records, mut bytes) = (0, 0);
         for one in self.unsynced.drain(..) {
