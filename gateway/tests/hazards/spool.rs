@@ -104,14 +104,14 @@ fn what_the_spool_has_acknowledged_is_in_kafka_after_the_gateway_was_killed_with
     assert_all_there(&kafka, 2);
 }
 
-#[test]
-fn devices_go_on_while_kafka_is_killed_and_it_gets_what_they_said_in_order() {
+/// Devices publish before, in and after an outage and never wait for Kafka to come back.
+fn go_through(name: &str, begin: fn(&RealKafka), end: fn(&RealKafka)) {
     let kafka = RealKafka::start();
-    let folder = Folder::new("outage");
+    let folder = Folder::new(name);
     let gateway = folder.start(&kafka.bootstrap(), "on_outage = \"spool\"");
     publish_acknowledged(&gateway, 0);
     assert_eq!(gateway.metrics().sum("tributary_spool_spooled_total"), 0.0);
-    kafka.kill();
+    begin(&kafka);
     publish_acknowledged(&gateway, 1);
     let metrics = gateway.metrics();
     assert!(metrics.sum("tributary_spool_spooled_total") > 0.0);
@@ -120,7 +120,7 @@ fn devices_go_on_while_kafka_is_killed_and_it_gets_what_they_said_in_order() {
         (is_down("down") + is_down("rebuilding"), is_down("up")),
         (1.0, 0.0)
     );
-    kafka.restart();
+    end(&kafka);
     publish_acknowledged(&gateway, 2);
     let metrics = gateway.wait_until("an empty spool", |metrics| {
         metrics.sum("tributary_spool_messages") == 0.0
@@ -132,6 +132,16 @@ fn devices_go_on_while_kafka_is_killed_and_it_gets_what_they_said_in_order() {
     assert_eq!(safe, metrics.sum("tributary_publishes_acknowledged_total"));
     assert_eq!(metrics.imbalance(), 0.0);
     assert_all_there(&kafka, 3);
+}
+
+#[test]
+fn devices_go_on_while_kafka_is_killed_and_it_gets_what_they_said_in_order() {
+    go_through("killed-kafka", RealKafka::kill, RealKafka::restart);
+}
+
+#[test]
+fn devices_go_on_while_kafka_is_stopped_in_its_tracks_as_if_it_were_gone() {
+    go_through("silent-kafka", RealKafka::pause, RealKafka::resume);
 }
 
 #[test]
