@@ -17,7 +17,9 @@ fuzz() { gateway/proto/fuzz/run.sh 10; }
 rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc "${release[@]}" --workspace --no-deps; }
 
 # What is pure or small runs with debug assertions, what moves traffic as it is shipped.
-tests_debug() { cargo test --locked --no-fail-fast -p tributary-proto -p tributary-ring; }
+tests_debug() {
+  cargo test --locked --no-fail-fast -p tributary-proto -p tributary-ring -p tributary-spool
+}
 # One selection of packages throughout: another one would unify features differently and build the
 # dependencies again.
 tests_release() {

@@ -78,7 +78,7 @@ struct Clock {
 impl ReportSink for Clock {
     fn report(&self, ticket: u64, outcome: Outcome) {
         match outcome {
-            Outcome::Delivered => {
+            Outcome::Delivered | Outcome::Spooled => {
                 let now = self.start.elapsed().as_nanos() as u64;
                 self.answered[ticket as usize].store(now, Relaxed);
             }

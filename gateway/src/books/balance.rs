@@ -4,6 +4,14 @@
 //! received = acknowledged + pending + refused(reason) + settled after the client had gone
 //! ```
 //!
+//! The lanes keep the other half, record by record: what was answered as safe is in Kafka or in a
+//! spool, and what is in neither was told of loudly.
+//!
+//! ```text
+//! answered as safe = (delivered - replayed) + spooled
+//! recovered + spooled = replayed + dropped + corrupt (found since the start) + in the spool
+//! ```
+//!
 //! Every publish is received once and settled once. A QoS 0 publish has no acknowledgement on the
 //! wire: it counts as acknowledged once Kafka has it, or once the null route has dropped it.
 //!
@@ -71,7 +79,8 @@ impl Balance {
         self.open_up(PENDING);
     }
 
-    /// Kafka (or the null route) has it and the client can know: PUBACK, PUBREC, or QoS 0.
+    /// Kafka (or the spool, or the null route) has it and the client can know: PUBACK, PUBREC, or
+    /// QoS 0.
     pub fn on_acknowledged(&self, qos: u8) {
         self.settle_one(ACKNOWLEDGED + usize::from(qos));
     }
@@ -138,7 +147,7 @@ impl Balance {
             ),
             entry(
                 "tributary_publishes_acknowledged",
-                "Publishes that Kafka has and the client may know of, by QoS",
+                "Publishes that Kafka or the spool has and the client may know of, by QoS",
                 Counter,
                 "qos",
                 QOS,

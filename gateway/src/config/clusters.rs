@@ -104,8 +104,29 @@ fn cluster(mut section: Section<'_>, name: String, overridden: bool) -> Cluster 
     if let Some(requests) = section.number("requests_per_sec", 0..=1_000_000) {
         cluster.requests_per_sec = requests;
     }
+    if let Some(secs) = section.number("down_after_secs", 2..=3_600) {
+        cluster.down_after_secs = secs;
+    }
+    spool(&mut section, &mut cluster);
     section.close();
     cluster
+}
+
+fn spool(section: &mut Section<'_>, cluster: &mut Cluster) {
+    if !section.has("spool") {
+        let right = "leave it out, or name the folder by spool = \"/PATH\"";
+        section.forbid("spool_bytes_max", "has no meaning without spool", right);
+    }
+    if let Some((path, place)) = section.text("spool") {
+        if path.is_empty() {
+            section.fault(place, "spool", "is empty", "name a folder of its own");
+        } else {
+            cluster.spool = Some(path.into());
+        }
+    }
+    if let Some(bytes) = section.number("spool_bytes_max", 1 << 20..=1 << 50) {
+        cluster.spool_bytes_max = bytes;
+    }
 }
 
 impl Cluster {
@@ -117,6 +138,9 @@ impl Cluster {
             pending_records_max: limits::PENDING_RECORDS_MAX_DEFAULT,
             pending_bytes_max: limits::PENDING_BYTES_MAX_DEFAULT,
             requests_per_sec: u64::from(limits::REQUESTS_PER_SEC_DEFAULT),
+            down_after_secs: limits::DOWN_AFTER_SECS_DEFAULT,
+            spool: None,
+            spool_bytes_max: limits::SPOOL_BYTES_MAX_DEFAULT,
         }
     }
 }

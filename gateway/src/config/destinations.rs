@@ -4,7 +4,7 @@ use super::faults::suggest;
 use super::routes::RulePlaces;
 use super::section::Section;
 use super::settings::{Cluster, EMBEDDED_CLUSTER, Kafka};
-use crate::route::{GroupRule, RouteRule};
+use crate::route::{AckPolicy, GroupRule, RouteRule};
 
 /// The names that routes and groups may use.
 pub(super) fn cluster_names(clusters: &[Cluster]) -> Vec<&str> {
@@ -32,6 +32,9 @@ pub(super) fn settle(
             }
             Some(group) => settle_group(rule, places, group, (&names, groups), top),
             None => settle_cluster(rule, places, (&names, groups), top),
+        }
+        if rule.needs_spool() {
+            check_spools(rule, places, clusters, top);
         }
     }
     match clusters {
@@ -92,4 +95,34 @@ fn settle_group(
     top.fault(places.of("group"), "[[route]].group", wrong, right);
     // So that it is not said to name no cluster either.
     rule.cluster = names[0].to_owned();
+}
+
+/// Every cluster that may get records of a rule that wants the spool has one.
+fn check_spools(
+    rule: &RouteRule,
+    places: &RulePlaces,
+    clusters: &[Cluster],
+    top: &mut Section<'_>,
+) {
+    let names: Vec<&str> = match &rule.group {
+        Some(group) => group.clusters.iter().map(|(name, _)| &**name).collect(),
+        None => vec![&rule.cluster],
+    };
+    let key = match rule.ack {
+        AckPolicy::Spool => "ack",
+        AckPolicy::Kafka => "on_outage",
+    };
+    for name in names {
+        let cluster = clusters.iter().find(|cluster| cluster.name == name);
+        // Without its cluster the rule is wrong already, unless the embedded one would be meant.
+        let is_embedded = clusters.is_empty() && name == EMBEDDED_CLUSTER;
+        if is_embedded || cluster.is_some_and(|cluster| cluster.spool.is_none()) {
+            let wrong = format!("is \"spool\", and [kafka.{name}] has none");
+            let right = format!(
+                "add spool = \"/var/lib/tributary/spool-{name}\" to [kafka.{name}]: a folder of \
+                 its own"
+            );
+            top.fault(places.of(key), &format!("[[route]].{key}"), wrong, right);
+        }
+    }
 }

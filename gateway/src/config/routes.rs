@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::faults::Place;
 use super::section::Section;
-use crate::route::{AckPolicy, Local, RouteRule};
+use crate::route::{AckPolicy, Local, OnOutage, RouteRule};
 
 const TOPIC_HEADER: (&str, &str) = ("mqtt.topic", "{topic}");
 const KEY_DEFAULT: &str = "{client_id}";
@@ -99,8 +99,8 @@ fn rule(section: &mut Section<'_>, index: usize) -> (RouteRule, RulePlaces) {
     let key = text(section, "key", &mut places);
     let cluster = text(section, "cluster", &mut places);
     places.group = text(section, "group", &mut places);
-    let ack = section.choice("ack", &[("kafka", AckPolicy::Kafka)], &["spool", "accept"]);
-    section.choice("on_outage", &[("withhold", ())], &["spool", "reject"]);
+    let ack = ack(section, &mut places);
+    let on_outage = on_outage(section, &mut places, ack);
     let headers = headers(section, &mut places);
     let rule = RouteRule {
         filter,
@@ -109,7 +109,8 @@ fn rule(section: &mut Section<'_>, index: usize) -> (RouteRule, RulePlaces) {
         topic: topic.unwrap_or_else(|| "mqtt".to_string()),
         key: key.unwrap_or_else(|| KEY_DEFAULT.to_string()),
         headers,
-        ack: ack.unwrap_or(AckPolicy::Kafka),
+        ack,
+        on_outage,
         kafka: true,
         local,
     };
@@ -120,6 +121,35 @@ fn text(section: &mut Section<'_>, key: &'static str, places: &mut RulePlaces) -
     let (text, place) = section.text(key)?;
     places.keys.insert(key, place);
     Some(text)
+}
+
+fn ack(section: &mut Section<'_>, places: &mut RulePlaces) -> AckPolicy {
+    if section.has("ack") {
+        places.keys.insert("ack", section.place_of("ack"));
+    }
+    let words = [("kafka", AckPolicy::Kafka), ("spool", AckPolicy::Spool)];
+    section
+        .choice("ack", &words, &["accept"])
+        .unwrap_or_default()
+}
+
+/// Beside `ack = "spool"` everything goes to disk, so that other words would promise nothing.
+fn on_outage(section: &mut Section<'_>, places: &mut RulePlaces, ack: AckPolicy) -> OnOutage {
+    let place = section.place_of("on_outage");
+    if section.has("on_outage") {
+        places.keys.insert("on_outage", place.clone());
+    }
+    let words = [
+        ("withhold", OnOutage::Withhold),
+        ("spool", OnOutage::Spool),
+        ("reject", OnOutage::Reject),
+    ];
+    let on_outage = section.choice("on_outage", &words, &[]);
+    if ack == AckPolicy::Spool && on_outage.is_some_and(|one| one != OnOutage::Spool) {
+        let wrong = "has no meaning beside ack = \"spool\", by which everything is on disk first";
+        section.fault(place, "on_outage", wrong, "leave it out");
+    }
+    on_outage.unwrap_or_default()
 }
 
 /// `true`, `false`, or the one word that there is.
@@ -154,6 +184,7 @@ fn everything() -> RouteRule {
         key: KEY_DEFAULT.to_string(),
         headers: vec![(TOPIC_HEADER.0.to_string(), TOPIC_HEADER.1.to_string())],
         ack: AckPolicy::Kafka,
+        on_outage: OnOutage::Withhold,
         kafka: true,
         local: Local::Yes,
     }

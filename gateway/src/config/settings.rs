@@ -78,6 +78,11 @@ pub struct Cluster {
     pub pending_bytes_max: u64,
     /// The lane's budget of ProduceRequests.
     pub requests_per_sec: u64,
+    /// How long the oldest request may be un-acked before the lane is down.
+    pub down_after_secs: u64,
+    /// The folder that keeps what Kafka does not have yet; none: it waits with the devices.
+    pub spool: Option<PathBuf>,
+    pub spool_bytes_max: u64,
 }
 
 /// What a client may do.

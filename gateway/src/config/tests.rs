@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::cli::Descriptors;
 use crate::log::Format;
-use crate::route::{Local, RouteRule};
+use crate::route::{AckPolicy, Local, OnOutage, RouteRule};
 
 /// A stand-in for the compiler of routes: knows two mistakes.
 fn check_routes(rules: &[RouteRule]) -> Vec<RouteFault> {
@@ -185,7 +185,15 @@ fn every_key_of_the_file_arrives() {
         (1_000, 2_097_152)
     );
     assert_eq!(east.requests_per_sec, 500);
+    let spool = east.spool.as_deref().and_then(|path| path.to_str());
+    assert_eq!(spool, Some("/var/lib/tributary/spool"));
+    assert_eq!(
+        (east.down_after_secs, east.spool_bytes_max),
+        (10, 1_048_576)
+    );
     let telemetry = &settings.routes[0];
+    assert_eq!(telemetry.ack, AckPolicy::Spool);
+    assert_eq!(settings.routes[3].on_outage, OnOutage::Reject);
     assert_eq!(telemetry.local, Local::AfterKafka);
     assert_eq!(settings.routes[1], RouteRule::local_only("home/#"));
     assert_eq!(

@@ -11,9 +11,9 @@ use axum::{Json, Router, extract::State, middleware};
 use serde_json::{Map, Value, json};
 
 use super::metrics::Exporter;
-use super::{ControlState, Phase, access, process};
+use super::{ControlState, LaneState, Phase, access, process};
 use crate::books::{self, Entry, ShardBooks};
-use crate::route::{Local, RouteRule};
+use crate::route::{AckPolicy, Local, OnOutage, RouteRule};
 
 /// A shard that has shown no life for this long is reported as stuck.
 pub(super) const SILENCE_MILLIS_MAX: u64 = 5_000;
@@ -100,12 +100,22 @@ async fn readyz(State(state): Shared) -> Response {
         .iter()
         .map(|lane| json!({ "cluster": lane.cluster(), "state": lane.state().name() }))
         .collect();
+    let is_down = |lane: &&Arc<dyn super::LaneStats>| lane.state() == LaneState::Down;
+    let down: Vec<&str> = state
+        .lanes
+        .iter()
+        .filter(is_down)
+        .map(|lane| lane.cluster())
+        .collect();
     let reason = match state.readiness.phase() {
-        Phase::Ready => return Json(json!({ "ready": true, "lanes": lanes })).into_response(),
+        Phase::Ready => {
+            let body = json!({ "ready": true, "down": down, "lanes": lanes });
+            return Json(body).into_response();
+        }
         Phase::Starting => "starting",
         Phase::Draining => "draining",
     };
-    let body = json!({ "ready": false, "reason": reason, "lanes": lanes });
+    let body = json!({ "ready": false, "reason": reason, "down": down, "lanes": lanes });
     (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
 }
 
@@ -156,6 +166,15 @@ async fn routes(State(state): Shared) -> Response {
             "key": rule.key,
             "headers": rule.headers.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
             "kafka": rule.needs_kafka(),
+            "ack": match rule.ack {
+                AckPolicy::Kafka => "kafka",
+                AckPolicy::Spool => "spool",
+            },
+            "on_outage": match rule.on_outage {
+                OnOutage::Withhold => "withhold",
+                OnOutage::Spool => "spool",
+                OnOutage::Reject => "reject",
+            },
             "local": local_as_json(rule.local),
             "null": rule.is_null(),
         })
@@ -187,6 +206,9 @@ fn lanes_as_json(state: &ControlState) -> Vec<Value> {
             "pending": lane.pending(),
             "requests": lane.requests(),
             "rebuilds": lane.rebuilds(),
+            "spooled": lane.spooled(),
+            "spool_messages": lane.spool().map(|spool| spool.messages),
+            "spool_bytes": lane.spool().map(|spool| spool.bytes),
         })
     };
     state.lanes.iter().map(lane).collect()

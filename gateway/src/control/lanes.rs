@@ -1,5 +1,7 @@
 //! What the control plane asks of a lane, whichever library is behind it.
 
+use crate::kafka::SpoolReading;
+
 /// The books of one lane, as anyone may read them at any time.
 pub trait LaneStats: Send + Sync {
     fn cluster(&self) -> &str;
@@ -14,6 +16,10 @@ pub trait LaneStats: Send + Sync {
     /// How often a fatal error made the lane start over.
     fn rebuilds(&self) -> u64;
     fn state(&self) -> LaneState;
+    /// Records that were acknowledged when the spool had them.
+    fn spooled(&self) -> u64;
+    /// What is in its spool, if it has one.
+    fn spool(&self) -> Option<SpoolReading>;
 }
 
 /// Whether a lane reaches its Kafka.
@@ -22,16 +28,30 @@ pub enum LaneState {
     /// Never reached a broker yet.
     Connecting,
     Up,
-    /// No broker is reached, whether or not one was before.
+    /// The oldest request waits for longer than it should.
+    Slow,
+    /// No broker is reached, or Kafka takes nothing any more.
     Down,
+    /// Between a producer that was given up and the next.
+    Rebuilding,
 }
 
 impl LaneState {
+    pub const ALL: [LaneState; 5] = [
+        LaneState::Connecting,
+        LaneState::Up,
+        LaneState::Slow,
+        LaneState::Down,
+        LaneState::Rebuilding,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             LaneState::Connecting => "connecting",
             LaneState::Up => "up",
+            LaneState::Slow => "slow",
             LaneState::Down => "down",
+            LaneState::Rebuilding => "rebuilding",
         }
     }
 }

@@ -14,6 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::api::problem;
 use super::{ControlState, LaneState, LaneStats, process};
 use crate::books::{self, Kind};
+use crate::kafka::SpoolReading;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -52,6 +53,7 @@ impl Collector for Books {
         self.encode_books(&mut encoder)?;
         self.encode_loops(&mut encoder)?;
         self.encode_lanes(&mut encoder)?;
+        self.encode_spools(&mut encoder)?;
         encode_process(&mut encoder)
     }
 }
@@ -129,7 +131,7 @@ impl Books {
             ),
             (
                 "tributary_kafka_rebuilds",
-                "Producers replaced after a fatal error",
+                "Producers given up for new ones",
                 Kind::Counter,
                 |lane| lane.rebuilds(),
             ),
@@ -137,7 +139,7 @@ impl Books {
                 "tributary_kafka_up",
                 "Whether a broker is reached",
                 Kind::Gauge,
-                |lane| u64::from(lane.state() == LaneState::Up),
+                |lane| u64::from(matches!(lane.state(), LaneState::Up | LaneState::Slow)),
             ),
         ];
         for (name, help, of_kind, reading) in metrics {
@@ -151,6 +153,11 @@ impl Books {
                 )?;
             }
         }
+        self.encode_fates(encoder)
+    }
+
+    /// What a lane has one value for each of.
+    fn encode_fates(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let help = "Records that Kafka will not have, by reason";
         let counter = MetricType::Counter;
         let mut metric =
@@ -161,13 +168,104 @@ impl Books {
                 one(&mut metric, Kind::Counter, &labels, failed)?;
             }
         }
-        // Nothing spools yet; dashboards and alerts may name it all the same.
-        let help = "Messages in the spool";
-        let name = "tributary_spool_messages";
-        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        one(&mut metric, Kind::Gauge, &[], 0)
+        let help = "The state that a lane is in: 1 for that one";
+        let gauge = MetricType::Gauge;
+        let mut metric = encoder.encode_descriptor("tributary_kafka_state", help, None, gauge)?;
+        for lane in &self.0.lanes {
+            for state in LaneState::ALL {
+                let labels = [("cluster", lane.cluster()), ("state", state.name())];
+                let is_in = u64::from(lane.state() == state);
+                one(&mut metric, Kind::Gauge, &labels, is_in)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lanes without a spool have an empty one, so that alerts need not know who has one.
+    fn encode_spools(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let spools: Vec<_> = (self.0.lanes.iter())
+            .map(|lane| {
+                (
+                    lane.cluster(),
+                    lane.spooled(),
+                    lane.spool().unwrap_or_default(),
+                )
+            })
+            .collect();
+        for (name, help, of_kind, reading) in SPOOL_METRICS {
+            let mut metric = encoder.encode_descriptor(name, help, None, kind(of_kind))?;
+            for (cluster, spooled, spool) in &spools {
+                let value = reading(*spooled, spool);
+                one(&mut metric, of_kind, &[("cluster", cluster)], value)?;
+            }
+        }
+        Ok(())
     }
 }
+
+type SpoolMetric = (
+    &'static str,
+    &'static str,
+    Kind,
+    fn(u64, &SpoolReading) -> u64,
+);
+
+const SPOOL_METRICS: [SpoolMetric; 9] = [
+    (
+        "tributary_spool_messages",
+        "Records on disk that Kafka does not have yet",
+        Kind::Gauge,
+        |_, spool| spool.messages,
+    ),
+    (
+        "tributary_spool_bytes",
+        "What the spool takes of its bound",
+        Kind::Gauge,
+        |_, spool| spool.bytes,
+    ),
+    (
+        "tributary_spool_fsyncs",
+        "Times the spool was synced to disk",
+        Kind::Counter,
+        |_, spool| spool.fsyncs,
+    ),
+    (
+        "tributary_spool_spooled",
+        "Records acknowledged when the spool had them on disk",
+        Kind::Counter,
+        |spooled, _| spooled,
+    ),
+    (
+        "tributary_spool_recovered",
+        "Records that were in the spool at the start",
+        Kind::Counter,
+        |_, spool| spool.recovered,
+    ),
+    (
+        "tributary_spool_replayed",
+        "Records that came out of the spool and are in Kafka",
+        Kind::Counter,
+        |_, spool| spool.replayed,
+    ),
+    (
+        "tributary_spool_dropped",
+        "Records that came out of the spool and that Kafka will not have",
+        Kind::Counter,
+        |_, spool| spool.dropped,
+    ),
+    (
+        "tributary_spool_corrupt",
+        "Records of the spool that are not there any more or not what was spooled",
+        Kind::Counter,
+        |_, spool| spool.corrupt,
+    ),
+    (
+        "tributary_spool_torn_bytes",
+        "Cut off the end of the spool at the start",
+        Kind::Counter,
+        |_, spool| spool.torn_bytes,
+    ),
+];
 
 fn encode_process(encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let bytes = Some(&Unit::Bytes);

@@ -28,7 +28,9 @@ const NAMES_PROMISED: &[&str] = &[
     "tributary_publishes_settled_after_gone_total ",
     "tributary_kafka_delivered_total{cluster=\"main\"} ",
     "tributary_kafka_failed_total{cluster=\"main\",reason=\"topic_missing\"} ",
-    "tributary_spool_messages ",
+    "tributary_kafka_state{cluster=\"main\",state=\"down\"} ",
+    "tributary_spool_messages{cluster=\"main\"} ",
+    "tributary_spool_fsyncs_total{cluster=\"main\"} ",
     "tributary_shard_loop_seconds_bucket{le=\"+Inf\",shard=\"1\"} ",
     "tributary_shard_loop_seconds_sum{shard=\"0\"} ",
     "tributary_shard_loop_seconds_count{shard=\"0\"} ",
@@ -60,6 +62,12 @@ impl LaneStats for Lane {
     }
     fn state(&self) -> LaneState {
         self.0
+    }
+    fn spooled(&self) -> u64 {
+        0
+    }
+    fn spool(&self) -> Option<crate::kafka::SpoolReading> {
+        None
     }
 }
 
@@ -225,6 +233,11 @@ fn ready_is_after_listening_and_before_draining() {
     plane.readiness.on_listening();
     let (status, text) = plane.ask("GET /readyz");
     assert_eq!((status, json(&text)["ready"].as_bool()), (200, Some(true)));
+    assert_eq!(
+        json(&text)["down"][0].as_str(),
+        Some("main"),
+        "told, and no reason"
+    );
     assert_eq!(json(&text)["lanes"][0]["state"], "down");
     plane.readiness.on_draining();
     let (status, text) = plane.ask("GET /readyz");

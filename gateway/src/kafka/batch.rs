@@ -1,10 +1,11 @@
 //! What one shard gives one lane in one turn: records written one behind the other into one arena.
 
 use super::limits;
+use super::policy::Policy;
 
 /// Where a record lies in the bytes of its [`Batch`] or block: key, headers and payload in this
 /// order.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Record {
     pub(super) ticket: u64,
     pub(super) start: u32,
@@ -13,6 +14,9 @@ pub(super) struct Record {
     pub(super) payload_bytes: u32,
     /// Index into the topics of the batch; means nothing in a block.
     pub(super) topic: u32,
+    pub(super) policy: Policy,
+    /// It comes out of the spool: its ticket is the spool's number, and it claims no room.
+    pub(super) is_replayed: bool,
 }
 
 const _: () = assert!(size_of::<Record>() == 32);
@@ -24,9 +28,12 @@ impl Record {
         (self.key_bytes + self.headers_bytes + self.payload_bytes) as usize
     }
 
-    /// What the record claims of the lane's room.
-    pub(super) fn weight(&self) -> usize {
-        self.bytes() + limits::RECORD_OVERHEAD_BYTES
+    /// What the record has claimed of the lane's room: records and bytes.
+    pub(super) fn claim(&self) -> (u64, u64) {
+        match self.is_replayed {
+            true => (0, 0),
+            false => (1, (self.bytes() + limits::RECORD_OVERHEAD_BYTES) as u64),
+        }
     }
 
     pub(super) fn key<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
@@ -100,6 +107,7 @@ impl Batch {
             start,
             topic: 0,
             key_end: start,
+            policy: Policy::default(),
         }
     }
 
@@ -118,6 +126,11 @@ impl Batch {
 
     pub(super) fn topics(&self) -> impl Iterator<Item = &[u8]> {
         self.topics.iter().map(|topic| self.topic_name(*topic))
+    }
+
+    /// The name behind [`Record::topic`].
+    pub(super) fn topic(&self, index: u32) -> &[u8] {
+        self.topic_name(self.topics[index as usize])
     }
 
     pub(super) fn clear(&mut self) {
@@ -172,6 +185,7 @@ pub struct RecordWriter<'a> {
     start: usize,
     topic: u32,
     key_end: usize,
+    policy: Policy,
 }
 
 impl RecordWriter<'_> {
@@ -222,8 +236,25 @@ impl RecordWriter<'_> {
         self
     }
 
+    /// Says what is to become of the record when Kafka is away.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
     /// Appends the payload: the record is whole.
     pub fn finish(self, payload: &[u8], ticket: u64) {
+        self.push(payload, ticket, false);
+    }
+
+    /// Appends headers and payload as the spool has them: the record is whole, and `number` is its
+    /// ticket.
+    pub(super) fn finish_replay(self, headers: &[u8], payload: &[u8], number: u64) {
+        self.batch.bytes.extend_from_slice(headers);
+        self.push(payload, number, true);
+    }
+
+    fn push(self, payload: &[u8], ticket: u64, is_replayed: bool) {
         let batch = self.batch;
         let headers_bytes = (batch.bytes.len() - self.key_end) as u32;
         batch.bytes.extend_from_slice(payload);
@@ -234,6 +265,8 @@ impl RecordWriter<'_> {
             headers_bytes,
             payload_bytes: payload.len() as u32,
             topic: self.topic,
+            policy: self.policy,
+            is_replayed,
         });
     }
 }

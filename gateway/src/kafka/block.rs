@@ -3,6 +3,7 @@
 
 use super::batch::Record;
 use super::limits;
+use super::policy::Policy;
 
 /// Records of one partition, in order. It stays with the lane until each of them is answered, so
 /// that a new producer can be given the rest.
@@ -30,6 +31,26 @@ impl Block {
         self.records.push(Record { start, ..*record });
     }
 
+    /// Whether a record in it may go to the spool instead.
+    pub(super) fn is_spoolable(&self) -> bool {
+        let mut records = self.records.iter();
+        records.any(|record| record.policy == Policy::SpoolInOutage)
+    }
+
+    /// Takes out what may go to the spool, in order.
+    pub(super) fn take_spoolable(&mut self, mut each: impl FnMut(&Record, &[u8])) {
+        let (records, bytes) = (
+            std::mem::take(&mut self.records),
+            std::mem::take(&mut self.bytes),
+        );
+        for record in &records {
+            match record.policy {
+                Policy::SpoolInOutage => each(record, &bytes),
+                _ => self.push(record, &bytes),
+            }
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.records.clear();
@@ -51,7 +72,7 @@ mod tests {
             key_bytes: 0,
             headers_bytes: 0,
             payload_bytes,
-            topic: 0,
+            ..Record::default()
         }
     }
 

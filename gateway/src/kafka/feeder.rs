@@ -1,8 +1,12 @@
 //! The lane's own thread: takes what shards hand over, sorts it by partition, feeds librdkafka.
 
+mod rebuild;
+mod spooling;
+mod watch;
+
+use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
@@ -16,19 +20,22 @@ use super::errors::{self, Verdict};
 use super::flight::{Claim, Fate};
 use super::limits;
 use super::lines::{Departure, Lines, PartitionIndex};
-use super::outcome::{Outcome, Refusal};
+use super::outcome::Refusal;
 use super::pace::Pace;
 use super::producer::{Client, Producers};
 use super::scout::Source;
 use super::shared::Shared;
-use super::stats::LaneState;
 use super::topics::{TopicIndex, Topics};
+use rebuild::Rebuild;
+use spooling::Spooling;
+use watch::Watch;
 
 /// A block that is with librdkafka; it stays ours until every record of it is answered.
 struct Aloft {
     partition: PartitionIndex,
     leader: usize,
     block: Block,
+    departed: Instant,
 }
 
 pub(super) struct Feeder {
@@ -45,20 +52,13 @@ pub(super) struct Feeder {
     pace: Pace,
     aloft: Vec<Option<Aloft>>,
     free: Vec<u16>,
-    revive_at: Instant,
-    revive_wait: Duration,
+    rebuild: Rebuild,
+    watch: Watch,
+    spooling: Option<Spooling>,
 }
 
 /// The longest sleep; nothing depends on it.
 const NAP: Duration = Duration::from_secs(1);
-/// How long reports of a producer that is done for may take before, and after, what it holds is
-/// purged.
-const LAST_REPORTS: Duration = Duration::from_secs(2);
-/// Between giving up a producer and starting the next, doubled each time that does not help.
-const REVIVE_WAIT_MIN: Duration = Duration::from_millis(50);
-const REVIVE_WAIT_MAX: Duration = Duration::from_secs(30);
-/// A producer that has lived so long was a good one.
-const REVIVE_GOOD: Duration = Duration::from_secs(60);
 
 impl Feeder {
     pub(super) fn new(
@@ -68,7 +68,10 @@ impl Feeder {
         source: Source,
         ask: Sender<Arc<str>>,
         pace: Pace,
+        down_after: Duration,
     ) -> Feeder {
+        let now = Instant::now();
+        let spooling = shared.spool.as_ref().map(|desk| Spooling::new(desk, now));
         let lines = Lines::new(producers.flights_per_leader_max());
         Feeder {
             shared,
@@ -85,8 +88,9 @@ impl Feeder {
                 .rev()
                 .map(|flight| flight as u16)
                 .collect(),
-            revive_at: Instant::now(),
-            revive_wait: REVIVE_WAIT_MIN,
+            rebuild: Rebuild::new(now),
+            watch: Watch::new(down_after, now),
+            spooling,
         }
     }
 
@@ -102,8 +106,9 @@ impl Feeder {
             worked |= self.learn();
             worked |= self.receive_landed();
             if self.shared.fatal.load(SeqCst) {
-                self.give_up_producers();
+                self.give_up_done_for();
             }
+            self.watch();
             self.revive();
             worked |= self.depart();
             self.shared.flush();
@@ -118,35 +123,44 @@ impl Feeder {
 
     fn sleep(&self) {
         let now = Instant::now();
-        if self.producers.is_none() {
-            std::thread::park_timeout(self.revive_at.saturating_duration_since(now));
-        } else if self.lines.is_ready() && !self.free.is_empty() {
+        if self.producers.is_some() && self.lines.is_ready() && !self.free.is_empty() {
             // Only the budget holds us up: more records could not go earlier, so nobody rings for
             // them.
             std::thread::park_timeout(self.pace.wait(now));
         } else {
+            let longest = self.nap(now);
             self.shared
                 .bell
-                .sleep(self.lines.queued() > 0, NAP, || self.has_work());
+                .sleep(self.lines.queued() > 0, longest, || self.has_work());
         }
+    }
+
+    fn nap(&self, now: Instant) -> Duration {
+        let revive = self.producers.is_none().then(|| self.rebuild.wait(now));
+        let hold = self.spooling.as_ref().and_then(|one| one.hold_ends(now));
+        let looks = [Some(NAP), self.next_watch(now), revive, hold];
+        looks.into_iter().flatten().min().unwrap_or(NAP)
     }
 
     fn has_work(&self) -> bool {
         let shared = &self.shared;
         shared.ended.load(SeqCst)
             || shared.fatal.load(SeqCst)
+            || shared.health.has_changed()
             || !shared.answers.is_empty()
             || (self.lines.queued() > 0 && !shared.landed.is_empty())
-            || shared
-                .mailboxes
+            || self.is_spooling_over()
+            || self
+                .open_mailboxes(&shared.mailboxes)
                 .iter()
                 .any(|mailbox| !mailbox.batches.is_empty())
     }
 
     fn take_batches(&mut self) -> bool {
+        self.settle_spooling();
         let shared = Arc::clone(&self.shared);
         let mut worked = false;
-        for mailbox in &shared.mailboxes {
+        for mailbox in self.open_mailboxes(&shared.mailboxes) {
             while let Some(mut batch) = mailbox.batches.pop() {
                 worked = true;
                 self.sort(&batch);
@@ -168,17 +182,21 @@ impl Feeder {
         for record in batch.records() {
             let topic = self.found[record.topic as usize];
             let queued = topic.and_then(|topic| {
+                if self.spools(record) {
+                    return self.spool(topic, batch, record);
+                }
                 self.topics
                     .push(topic, record, batch.bytes(), &mut self.lines)
             });
             if let Err(refusal) = queued {
-                self.shared.answer(record.ticket, Outcome::Failed(refusal));
-                refused = (refused.0 + 1, refused.1 + record.weight() as u64);
+                let claim = self.shared.refuse(record, refusal);
+                refused = (refused.0 + claim.0, refused.1 + claim.1);
             }
         }
         if refused.0 > 0 {
             self.shared.release(refused.0, refused.1);
         }
+        self.hand_intake();
     }
 
     /// Notes in `found` where records of a topic go.
@@ -208,12 +226,12 @@ impl Feeder {
     }
 
     fn refuse(&self, block: &Block, refusal: Refusal) {
-        let mut weight = 0;
+        let mut refused = (0, 0);
         for record in &block.records {
-            self.shared.answer(record.ticket, Outcome::Failed(refusal));
-            weight += record.weight() as u64;
+            let claim = self.shared.refuse(record, refusal);
+            refused = (refused.0 + claim.0, refused.1 + claim.1);
         }
-        self.shared.release(block.records.len() as u64, weight);
+        self.shared.release(refused.0, refused.1);
     }
 
     fn depart(&mut self) -> bool {
@@ -239,6 +257,7 @@ impl Feeder {
                 partition,
                 leader,
                 block,
+                departed: Instant::now(),
             });
             worked = true;
         }
@@ -289,6 +308,7 @@ impl Feeder {
             partition,
             leader,
             block,
+            ..
         }) = self.aloft[flight as usize].take()
         else {
             return;
@@ -329,78 +349,6 @@ impl Feeder {
         self.lines.put_back(partition, returned.into_iter());
         self.lines.arrive(partition, leader);
         self.free.push(flight);
-    }
-
-    /// Takes back everything un-acked from a producer that is done for. Some of it may be in Kafka
-    /// already: it is sent again in order, since an unacknowledged record must not be lost.
-    fn give_up_producers(&mut self) {
-        let Some(producers) = self.producers.take() else {
-            return;
-        };
-        let fatal = producers.fatal_error();
-        let (cluster, error) = (&*self.shared.name, format!("{fatal:?}"));
-        tracing::error!(
-            cluster,
-            error,
-            "the Kafka producer is done for; starting another one"
-        );
-        self.shared.stats.count_rebuild();
-        self.wait_landed();
-        producers.purge();
-        self.wait_landed();
-        producers.stop();
-        self.receive_landed();
-        for flight in 0..limits::FLIGHTS_MAX as u16 {
-            if self.aloft[flight as usize].is_some() {
-                let (records, bytes) = {
-                    let mut flight = self.shared.flight(flight);
-                    flight.abandon();
-                    flight.answered()
-                };
-                self.shared.release(records, bytes);
-                self.receive(flight);
-            }
-        }
-        self.shared.fatal.store(false, SeqCst);
-        let now = Instant::now();
-        if now.saturating_duration_since(self.revive_at) > REVIVE_GOOD {
-            self.revive_wait = REVIVE_WAIT_MIN;
-        }
-        self.revive_at = now + self.revive_wait;
-        self.revive_wait = (self.revive_wait * 2).min(REVIVE_WAIT_MAX);
-    }
-
-    /// Waits a while for the flights that are still out.
-    fn wait_landed(&mut self) {
-        const LOOK: Duration = Duration::from_millis(5);
-        let deadline = Instant::now() + LAST_REPORTS;
-        self.receive_landed();
-        while self.free.len() < limits::FLIGHTS_MAX && Instant::now() < deadline {
-            std::thread::park_timeout(LOOK);
-            self.receive_landed();
-        }
-    }
-
-    fn revive(&mut self) {
-        let now = Instant::now();
-        if self.producers.is_some() || now < self.revive_at {
-            return;
-        }
-        match Producers::start(&self.config, &self.shared) {
-            Ok(producers) => {
-                let source = self.source.lock();
-                let mut source = source.unwrap_or_else(PoisonError::into_inner);
-                *source = Arc::downgrade(producers.client(1));
-                drop(source);
-                self.producers = Some(producers);
-            }
-            Err(error) => {
-                let cluster = &*self.shared.name;
-                tracing::error!(cluster, %error, "no new Kafka producer; trying again");
-                self.shared.stats.enter(LaneState::Down);
-                self.revive_at = now + REVIVE_WAIT_MAX;
-            }
-        }
     }
 }
 

@@ -48,7 +48,9 @@ pub(super) enum Fate {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Passenger {
     pub(super) ticket: u64,
+    /// What it has claimed of the lane's room, see [`Record::claim`].
     pub(super) weight: u32,
+    pub(super) is_replayed: bool,
     pub(super) fate: Fate,
 }
 
@@ -71,7 +73,8 @@ impl Flight {
         self.passengers
             .extend(records.iter().map(|record| Passenger {
                 ticket: record.ticket,
-                weight: record.weight() as u32,
+                weight: record.claim().1 as u32,
+                is_replayed: record.is_replayed,
                 fate: Fate::Open,
             }));
         self.open = records.len();
@@ -93,12 +96,12 @@ impl Flight {
         Some(*passenger)
     }
 
-    /// How many were answered, and what they had claimed of the lane's room.
+    /// How many of those that had claimed room were answered, and what they had claimed.
     pub(super) fn answered(&self) -> (u64, u64) {
         let answered = self
             .passengers
             .iter()
-            .filter(|passenger| passenger.fate == Fate::Answered);
+            .filter(|passenger| passenger.fate == Fate::Answered && !passenger.is_replayed);
         answered.fold((0, 0), |(count, weight), passenger| {
             (count + 1, weight + u64::from(passenger.weight))
         })
@@ -127,7 +130,7 @@ mod tests {
             key_bytes: 1,
             headers_bytes: 2,
             payload_bytes: 3,
-            topic: 0,
+            ..Record::default()
         }
     }
 
@@ -161,7 +164,7 @@ mod tests {
             .map(|passenger| passenger.ticket);
         assert_eq!((passenger, flight.open), (Some(11), 1));
         assert!(flight.settle(claim, Fate::Answered).is_none(), "twice");
-        assert_eq!(flight.answered(), (1, record(11).weight() as u64));
+        assert_eq!(flight.answered(), (1, record(11).claim().1));
         flight.depart(&[record(12), record(13)]);
         assert!(flight.settle(claim, Fate::Answered).is_none(), "late");
         assert_eq!(flight.open, 2);

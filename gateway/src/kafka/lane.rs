@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use super::producer::{self, Producers};
 use super::room::Room;
 use super::scout;
 use super::shared::Shared;
+use super::spool::{self, Opened, SpoolReading};
 use super::stats::LaneStats;
 
 /// What the configuration says of one cluster.
@@ -32,6 +34,20 @@ pub struct LaneConfig {
     pub bounds: LaneBounds,
     /// ProduceRequests; 0 sets no budget.
     pub requests_per_sec: u32,
+    /// A lane whose oldest request is un-acked for so long is down.
+    pub down_after: Duration,
+    /// Where records go by [`super::Policy::SpoolFirst`] and `SpoolInOutage`; without it they wait
+    /// for Kafka.
+    pub spool: Option<SpoolConfig>,
+}
+
+/// Where a lane keeps what Kafka does not have yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpoolConfig {
+    /// A folder of its own.
+    pub path: PathBuf,
+    /// What records may take there.
+    pub bytes_max: u64,
 }
 
 impl LaneConfig {
@@ -44,6 +60,8 @@ impl LaneConfig {
             topics: Vec::new(),
             bounds: LaneBounds::default(),
             requests_per_sec: limits::REQUESTS_PER_SEC_DEFAULT,
+            down_after: Duration::from_secs(limits::DOWN_AFTER_SECS_DEFAULT),
+            spool: None,
         }
     }
 }
@@ -95,7 +113,7 @@ pub struct Lane {
 /// Ends the threads when the last handle is dropped.
 struct End {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Lane {
@@ -109,13 +127,15 @@ impl Lane {
         check(&config)?;
         let bounds = config.bounds;
         let room = Room::new(bounds.pending_records_max, bounds.pending_bytes_max);
-        let shared = Arc::new(Shared::new(&config.name, shards, sink, room));
-        let client_config = producer::client_config(&config.brokers, &config.properties);
         let fail = |key: &str, message: String| LaneError {
             cluster: config.name.clone(),
             key: key.to_owned(),
             message,
         };
+        let spool = open_spool(&config)?;
+        let desk = spool.as_ref().map(Opened::desk);
+        let shared = Arc::new(Shared::new(&config.name, shards, sink, room, desk));
+        let client_config = producer::client_config(&config.brokers, &config.properties);
         let producers = Producers::start(&client_config, &shared).map_err(|error| {
             let advice = "see CONFIGURATION.md of librdkafka for names and values";
             fail(
@@ -139,19 +159,24 @@ impl Lane {
             source,
             ask,
             pace,
+            config.down_after,
         );
         let topics = config.topics.clone();
         let thread = std::thread::Builder::new()
             .name(format!("lane {}", config.name))
             .spawn(move || feeder.run(&topics))
             .map_err(no_thread)?;
-        let thread = Mutex::new(Some(thread));
+        let mut end = End {
+            shared: Arc::clone(&shared),
+            threads: vec![thread],
+        };
+        if let Some(spool) = spool {
+            let thread = spool.start(Arc::clone(&shared)).map_err(no_thread)?;
+            end.threads.push(thread);
+        }
         Ok(Lane {
             record_bytes_max: record_bytes_max(&config),
-            _end: Arc::new(End {
-                shared: Arc::clone(&shared),
-                thread,
-            }),
+            _end: Arc::new(end),
             shared,
         })
     }
@@ -207,6 +232,16 @@ impl Lane {
         self.shared.room.bytes()
     }
 
+    /// Kafka has not taken anything for a while: what a route wants rejected then is to be.
+    pub fn is_down(&self) -> bool {
+        self.shared.health.is_down()
+    }
+
+    /// What the spool holds and has done, if there is one.
+    pub fn spool(&self) -> Option<SpoolReading> {
+        self.shared.spool.as_ref().map(|desk| desk.read())
+    }
+
     pub fn stats(&self) -> &LaneStats {
         &self.shared.stats
     }
@@ -224,15 +259,23 @@ impl Drop for End {
         self.shared.closed.store(true, SeqCst);
         self.shared.ended.store(true, SeqCst);
         self.shared.bell.ring();
-        let thread = self
-            .thread
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(thread) = thread {
+        if let Some(desk) = &self.shared.spool {
+            desk.bell.ring();
+        }
+        for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }
+}
+
+fn open_spool(config: &LaneConfig) -> Result<Option<Opened>, LaneError> {
+    let open = |spool: &SpoolConfig| spool::open(&config.name, &spool.path, spool.bytes_max);
+    let opened = config.spool.as_ref().map(open).transpose();
+    opened.map_err(|error| LaneError {
+        cluster: config.name.clone(),
+        key: "spool".to_owned(),
+        message: error.to_string(),
+    })
 }
 
 /// The largest record that can be taken at all.

@@ -1,5 +1,7 @@
 //! Every bound of a lane, in one place, proven against each other at compile time.
 
+use std::time::Duration;
+
 /// Slots that a ticket can name on one shard.
 pub const TICKET_SLOTS_MAX: u32 = 1 << 24;
 
@@ -53,7 +55,31 @@ pub const HEADERS_MAX: usize = 16;
 /// Emptied batches that wait for each shard.
 pub const BATCHES_SPARE_MAX: usize = 4;
 
+/// A lane whose oldest request is un-acked for so long is slow.
+pub const SLOW_AFTER: Duration = Duration::from_secs(1);
+/// And for so long, unless configured, is down.
+pub const DOWN_AFTER_SECS_DEFAULT: u64 = 5;
+
+/// What a spool may take on disk unless configured.
+pub const SPOOL_BYTES_MAX_DEFAULT: u64 = 1 << 30;
+/// One file of a spool.
+pub const SPOOL_SEGMENT_BYTES: u64 = 64 << 20;
+/// Handed to the spool's thread at once, if there is so much.
+pub const INTAKE_BYTES: usize = 1 << 20;
+/// Appended to the spool before an fsync that others wait for.
+pub const COMMIT_BYTES: usize = 4 << 20;
+/// Replayed records that Kafka has not answered. They claim none of the lane's room: what is safe
+/// must never wait behind what is not.
+pub const REPLAY_RECORDS_MAX: usize = 8_192;
+pub const REPLAY_BYTES_MAX: usize = 16 << 20;
+/// Replayed at once.
+pub const REPLAY_BATCH_BYTES: usize = 1 << 20;
+/// With so little left in the spool the lane holds its shards' batches back, so that it empties.
+pub const HOLD_RECORDS_MAX: u64 = 4_096;
+
 const _: () = assert!(BLOCK_BYTES_MAX < 1_000_000);
+const _: () = assert!(HOLD_RECORDS_MAX <= REPLAY_RECORDS_MAX as u64);
+const _: () = assert!(SLOW_AFTER.as_secs() < DOWN_AFTER_SECS_DEFAULT);
 const _: () = assert!(BLOCK_RECORDS_MAX < 10_000);
 const _: () = assert!(FLIGHTS_MAX <= 1 << 16);
 const _: () = assert!(FLIGHTS_PER_PARTITION_MAX <= FLIGHTS_PER_LEADER_MAX);

@@ -132,6 +132,27 @@ impl Lines {
         self.line_up(partition);
     }
 
+    /// Takes out what waits and may go to the spool, in order within each partition, with the name
+    /// of its topic.
+    pub(super) fn take_spoolable(&mut self, mut each: impl FnMut(&str, &Record, &[u8])) {
+        for partition in &mut self.partitions {
+            let Partition { topic, queue, .. } = partition;
+            for block in queue.iter_mut().filter(|block| block.is_spoolable()) {
+                block.take_spoolable(|record, bytes| each(topic, record, bytes));
+            }
+            let before = queue.len();
+            queue.retain(|block| !block.records.is_empty());
+            self.queued -= before - queue.len();
+            // Whoever stands in a line has something to send.
+            partition.in_line &= !partition.queue.is_empty();
+        }
+        let partitions = &self.partitions;
+        for leader in &mut self.leaders {
+            let in_line = |index: &PartitionIndex| partitions[index.0 as usize].in_line;
+            leader.line.retain(in_line);
+        }
+    }
+
     /// Blocks that wait, for whatever reason.
     pub(super) fn queued(&self) -> usize {
         self.queued
@@ -224,6 +245,7 @@ impl Leader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kafka::policy::Policy;
 
     fn record(ticket: u64) -> Record {
         Record {
@@ -232,7 +254,7 @@ mod tests {
             key_bytes: 0,
             headers_bytes: 0,
             payload_bytes: 0,
-            topic: 0,
+            ..Record::default()
         }
     }
 
@@ -280,6 +302,45 @@ mod tests {
         assert_eq!(
             lines.depart().map(|departure| departure.partition),
             Some(slow[5])
+        );
+    }
+
+    #[test]
+    fn what_goes_to_disk_leaves_the_others_in_line_and_no_empty_place() {
+        let mut lines = Lines::default();
+        let mixed = lines.add("mixed".into(), 0, 1);
+        let spooled = lines.add("spooled".into(), 0, 1);
+        for ticket in 0..10 {
+            let policy = [Policy::Withhold, Policy::SpoolInOutage][ticket as usize % 2];
+            let record = Record {
+                policy,
+                ..record(ticket)
+            };
+            lines.push(mixed, &record, &[]);
+            if policy == Policy::SpoolInOutage {
+                lines.push(spooled, &record, &[]);
+            }
+        }
+        let mut taken = Vec::new();
+        lines.take_spoolable(|topic, record, _| taken.push((topic.to_owned(), record.ticket)));
+        let of = |topic: &str| -> Vec<u64> {
+            let of_topic = taken.iter().filter(|(other, _)| other == topic);
+            of_topic.map(|(_, ticket)| *ticket).collect()
+        };
+        assert_eq!(
+            (of("mixed"), of("spooled")),
+            (vec![1, 3, 5, 7, 9], of("mixed"))
+        );
+        let Some(departure) = lines.depart() else {
+            panic!("what must wait for Kafka is still here")
+        };
+        assert_eq!(tickets(&departure.block), [0, 2, 4, 6, 8]);
+        assert_eq!(lines.queued(), 0);
+        assert!(!lines.is_ready() && lines.depart().is_none());
+        lines.push(spooled, &record(10), &[]);
+        assert_eq!(
+            lines.depart().map(|departure| departure.partition),
+            Some(spooled)
         );
     }
 

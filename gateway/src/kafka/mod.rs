@@ -13,6 +13,15 @@
 //! A shard never waits here: it claims room ([`Lane::admit`]), writes records into a [`Batch`] and
 //! hands the batch over at the end of its turn ([`Lane::submit`]). Whatever Kafka does, the answer
 //! to each record comes once, to [`ReportSink`].
+//!
+//! What a route wants on disk makes one turn more: the lane thread leaves it for the spool thread,
+//! which answers once it is synced, and hands it in again by a mailbox of its own.
+//!
+//! ```text
+//!  shards --> lane thread --Intake--> spool thread: append, one fsync, answer
+//!                  ^                       |
+//!                  '------ replay ---------'   in order, a window at a time
+//! ```
 
 mod embedded;
 mod lane;
@@ -26,10 +35,13 @@ mod topics;
 mod lines;
 mod producer;
 
+mod spool;
+
 mod shared;
 
 mod complaints;
 mod flight;
+mod health;
 mod room;
 mod stats;
 
@@ -39,12 +51,15 @@ mod errors;
 pub mod limits;
 mod outcome;
 pub mod partition;
+mod policy;
 mod ticket;
 pub mod topic_name;
 
 pub use batch::{Batch, RecordWriter};
 pub use embedded::{Embedded, EmbeddedError};
-pub use lane::{Lane, LaneBounds, LaneConfig, LaneError};
+pub use lane::{Lane, LaneBounds, LaneConfig, LaneError, SpoolConfig};
 pub use outcome::{Offer, Outcome, Refusal, ReportSink};
+pub use policy::Policy;
+pub use spool::SpoolReading;
 pub use stats::{LaneState, LaneStats};
 pub use ticket::Ticket;

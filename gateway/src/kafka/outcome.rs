@@ -17,6 +17,8 @@ pub enum Offer {
 pub enum Outcome {
     /// Kafka has it, on all in-sync replicas.
     Delivered,
+    /// The spool has it, on disk; Kafka will.
+    Spooled,
     /// Kafka does not have it and the lane will not try again.
     Failed(Refusal),
 }
@@ -38,10 +40,14 @@ pub enum Refusal {
     Rejected,
     /// The lane is draining or gone.
     Stopping,
+    /// The lane is down, and the route wants no message to wait.
+    Outage,
+    /// The spool is full, or its disk has failed.
+    SpoolFull,
 }
 
 impl Refusal {
-    pub const ALL: [Refusal; 7] = [
+    pub const ALL: [Refusal; 9] = [
         Refusal::TopicMissing,
         Refusal::TopicIllegal,
         Refusal::TopicsTooMany,
@@ -49,6 +55,8 @@ impl Refusal {
         Refusal::NotAllowed,
         Refusal::Rejected,
         Refusal::Stopping,
+        Refusal::Outage,
+        Refusal::SpoolFull,
     ];
 
     /// All names, in the order of [`Refusal::ALL`].
@@ -72,6 +80,8 @@ impl Refusal {
             Refusal::NotAllowed => "not_allowed",
             Refusal::Rejected => "rejected",
             Refusal::Stopping => "stopping",
+            Refusal::Outage => "outage",
+            Refusal::SpoolFull => "spool_full",
         }
     }
 }

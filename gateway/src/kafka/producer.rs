@@ -17,7 +17,6 @@ use super::errors;
 use super::flight::Claim;
 use super::limits;
 use super::shared::Shared;
-use super::stats::LaneState;
 
 /// What a lane sets unless the configuration says otherwise.
 const PROPERTIES: [(&str, &str); 13] = [
@@ -235,7 +234,7 @@ impl ClientContext for Reports {
         }
         let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
         if code == Code::AllBrokersDown {
-            self.shared.stats.enter(LaneState::Down);
+            self.shared.note_brokers_down();
         }
         if code == Code::Fatal {
             self.shared.fatal.store(true, SeqCst);

@@ -13,7 +13,6 @@ use super::errors::{self, Verdict};
 use super::outcome::Refusal;
 use super::producer::Client;
 use super::shared::{Answer, Shared};
-use super::stats::LaneState;
 
 /// The producer in use; a rebuild puts another one here.
 pub(super) type Source = Arc<Mutex<Weak<Client>>>;
@@ -78,12 +77,15 @@ impl Scout {
                 .filter(|(_, watch)| watch.due <= now);
             if let Some((index, _)) = due.min_by_key(|(_, watch)| watch.due) {
                 self.look(index);
+            } else if self.watches.is_empty() && self.shared.health.is_down() {
+                // Where everything is rejected nobody asks for a topic, and it must end some day.
+                let _ = self.fetch(None);
             }
         }
     }
 
     fn wait(&mut self, now: Instant) -> Duration {
-        if self.shared.stats.state() == LaneState::Down
+        if self.shared.health.is_down()
             && let Some(first) = self.watches.first_mut()
         {
             first.due = first.due.min(now + TICK);
@@ -107,7 +109,7 @@ impl Scout {
 
     fn look(&mut self, index: usize) {
         let topic = Arc::clone(&self.watches[index].topic);
-        let found = self.fetch(&topic);
+        let found = self.fetch(Some(&topic));
         let (shared, watch) = (&self.shared, &mut self.watches[index]);
         let now = Instant::now();
         let leaders = match found {
@@ -140,14 +142,14 @@ impl Scout {
         self.shared.bell.ring();
     }
 
-    fn fetch(&self, topic: &str) -> Result<Vec<i32>, Code> {
+    fn fetch(&self, topic: Option<&str>) -> Result<Vec<i32>, Code> {
         let client = self
             .source
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .upgrade();
         let client = client.ok_or(Code::AllBrokersDown)?;
-        let metadata = client.client().fetch_metadata(Some(topic), PATIENCE);
+        let metadata = client.client().fetch_metadata(topic, PATIENCE);
         let metadata =
             metadata.map_err(|error| error.rdkafka_error_code().unwrap_or(Code::Unknown))?;
         self.shared.note_up();

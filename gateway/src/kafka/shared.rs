@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 
 use crossbeam_queue::{ArrayQueue, SegQueue};
 
-use super::batch::Batch;
+use super::batch::{Batch, Record};
 use super::complaints::Complaints;
 use super::errors::{self, Verdict};
 use super::flight::{Claim, Fate, Flight};
+use super::health::Health;
 use super::limits;
 use super::outcome::{Outcome, Refusal, ReportSink};
 use super::room::Room;
-use super::stats::{LaneState, LaneStats};
+use super::spool::Desk;
+use super::stats::LaneStats;
 use rdkafka::types::RDKafkaErrorCode;
 
 /// What is known of a topic.
@@ -38,6 +40,10 @@ pub(super) struct Shared {
     pub(super) room: Room,
     pub(super) stats: LaneStats,
     pub(super) complaints: Complaints,
+    pub(super) health: Health,
+    /// Where records for the spool are left, if there is one.
+    pub(super) spool: Option<Desk>,
+    /// One for each shard, and one more at the end for what the spool replays.
     pub(super) mailboxes: Box<[Mailbox]>,
     pub(super) flights: Box<[Mutex<Flight>]>,
     /// Flights of which every passenger is settled.
@@ -56,7 +62,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(name: &str, shards: usize, sink: Arc<dyn ReportSink>, room: Room) -> Shared {
+    pub(super) fn new(
+        name: &str,
+        shards: usize,
+        sink: Arc<dyn ReportSink>,
+        room: Room,
+        spool: Option<Desk>,
+    ) -> Shared {
         let mailbox = |_| Mailbox {
             batches: SegQueue::new(),
             spare: ArrayQueue::new(limits::BATCHES_SPARE_MAX),
@@ -67,7 +79,10 @@ impl Shared {
             room,
             stats: LaneStats::default(),
             complaints: Complaints::default(),
-            mailboxes: (0..shards).map(mailbox).collect(),
+            health: Health::default(),
+            mailboxes: (0..shards + usize::from(spool.is_some()))
+                .map(mailbox)
+                .collect(),
             flights: (0..limits::FLIGHTS_MAX).map(|_| Mutex::default()).collect(),
             landed: ArrayQueue::new(limits::FLIGHTS_MAX),
             answers: SegQueue::new(),
@@ -77,6 +92,7 @@ impl Shared {
             ended: AtomicBool::new(false),
             unflushed: AtomicBool::new(false),
             drained: Default::default(),
+            spool,
         }
     }
 
@@ -87,18 +103,40 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers one record.
+    /// Answers one record that a shard has handed over.
     pub(super) fn answer(&self, ticket: u64, outcome: Outcome) {
         self.stats.count(outcome);
         self.sink.report(ticket, outcome);
         self.unflushed.store(true, Ordering::Relaxed);
     }
 
-    /// Wakes the shards that got reports.
+    /// Answers one record that the spool has handed over.
+    fn answer_replay(&self, number: u64, outcome: Outcome) {
+        self.stats.count(outcome);
+        if let Some(desk) = &self.spool {
+            desk.answers.push((number, outcome));
+        }
+        self.unflushed.store(true, Ordering::Relaxed);
+    }
+
+    /// Refuses one record; gives what it had claimed, for the caller to release.
+    pub(super) fn refuse(&self, record: &Record, refusal: Refusal) -> (u64, u64) {
+        let outcome = Outcome::Failed(refusal);
+        match record.is_replayed {
+            true => self.answer_replay(record.ticket, outcome),
+            false => self.answer(record.ticket, outcome),
+        }
+        record.claim()
+    }
+
+    /// Wakes those who got reports.
     pub(super) fn flush(&self) {
         if self.unflushed.load(Ordering::Relaxed) {
             self.unflushed.store(false, Ordering::Relaxed);
             self.sink.flush();
+            if let Some(desk) = self.spool.as_ref().filter(|desk| !desk.answers.is_empty()) {
+                desk.bell.ring();
+            }
         }
     }
 
@@ -154,6 +192,9 @@ impl Shared {
             return;
         };
         match (outcome, verdict) {
+            (Some(outcome), _) if passenger.is_replayed => {
+                self.answer_replay(passenger.ticket, outcome);
+            }
             (Some(outcome), _) => self.answer(passenger.ticket, outcome),
             (None, Some(Verdict::RefuseOneOf(_))) => flight.to_cut = true,
             (None, Some(Verdict::GiveUp)) => self.fatal.store(true, SeqCst),
@@ -176,10 +217,15 @@ impl Shared {
 
     /// Notes that the cluster answers.
     pub(super) fn note_up(&self) {
-        if self.stats.enter(LaneState::Up) {
-            self.complaints.forget();
-            tracing::info!(cluster = %self.name, "Kafka answers");
+        if self.health.note_heard() {
+            self.bell.ring();
         }
+    }
+
+    /// Notes that no broker is connected.
+    pub(super) fn note_brokers_down(&self) {
+        self.health.note_brokers_down();
+        self.bell.ring();
     }
 }
 

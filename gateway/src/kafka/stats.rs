@@ -10,16 +10,30 @@ pub enum LaneState {
     /// Nothing has been heard from the cluster yet.
     Starting = 0,
     Up = 1,
-    /// No broker can be reached; records wait.
-    Down = 2,
+    /// Kafka answers late.
+    Slow = 2,
+    /// No broker can be reached, or Kafka takes a record no longer; records wait.
+    Down = 3,
+    /// Between a producer that was given up and the next.
+    Rebuilding = 4,
 }
 
 impl LaneState {
+    pub const ALL: [LaneState; 5] = [
+        LaneState::Starting,
+        LaneState::Up,
+        LaneState::Slow,
+        LaneState::Down,
+        LaneState::Rebuilding,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             LaneState::Starting => "starting",
             LaneState::Up => "up",
+            LaneState::Slow => "slow",
             LaneState::Down => "down",
+            LaneState::Rebuilding => "rebuilding",
         }
     }
 }
@@ -28,6 +42,7 @@ impl LaneState {
 #[derive(Debug, Default)]
 pub struct LaneStats {
     delivered: AtomicU64,
+    spooled: AtomicU64,
     failed: [AtomicU64; Refusal::ALL.len()],
     requests: AtomicU64,
     rebuilds: AtomicU64,
@@ -38,6 +53,11 @@ impl LaneStats {
     /// Records that Kafka has acknowledged.
     pub fn delivered(&self) -> u64 {
         self.delivered.load(Relaxed)
+    }
+
+    /// Records that were answered when the spool had them on disk.
+    pub fn spooled(&self) -> u64 {
+        self.spooled.load(Relaxed)
     }
 
     /// Records that were refused for this reason after they had been submitted.
@@ -56,16 +76,13 @@ impl LaneStats {
     }
 
     pub fn state(&self) -> LaneState {
-        match self.state.load(Relaxed) {
-            1 => LaneState::Up,
-            2 => LaneState::Down,
-            _ => LaneState::Starting,
-        }
+        LaneState::ALL[usize::from(self.state.load(Relaxed))]
     }
 
     pub(super) fn count(&self, outcome: Outcome) {
         match outcome {
             Outcome::Delivered => &self.delivered,
+            Outcome::Spooled => &self.spooled,
             Outcome::Failed(reason) => &self.failed[reason as usize],
         }
         .fetch_add(1, Relaxed);
@@ -79,9 +96,11 @@ impl LaneStats {
         self.rebuilds.fetch_add(1, Relaxed);
     }
 
-    /// Notes the state; says whether it is another one than before.
-    pub(super) fn enter(&self, state: LaneState) -> bool {
-        self.state() != state && self.state.swap(state as u8, Relaxed) != state as u8
+    /// Notes the state; gives the one before if that was another.
+    pub(super) fn enter(&self, state: LaneState) -> Option<LaneState> {
+        let before = self.state();
+        self.state.store(state as u8, Relaxed);
+        (before != state).then_some(before)
     }
 }
 
@@ -105,9 +124,9 @@ mod tests {
     fn entering_a_state_tells_of_the_change_once() {
         let stats = LaneStats::default();
         assert_eq!(stats.state(), LaneState::Starting);
-        assert!(stats.enter(LaneState::Up));
-        assert!(!stats.enter(LaneState::Up));
-        assert!(stats.enter(LaneState::Down));
+        assert_eq!(stats.enter(LaneState::Up), Some(LaneState::Starting));
+        assert_eq!(stats.enter(LaneState::Up), None);
+        assert_eq!(stats.enter(LaneState::Down), Some(LaneState::Up));
         assert_eq!(stats.state(), LaneState::Down);
     }
 }

@@ -41,6 +41,8 @@ struct Topic {
     count: u32,
     /// Where records without a key go in this batch.
     sticky: u32,
+    /// Since when records wait for the scout; means nothing unless `Asked`.
+    waiting_since: Option<Instant>,
 }
 
 /// A topic that records of a batch go to.
@@ -91,6 +93,7 @@ impl Topics {
             partitions: Vec::new(),
             count: 0,
             sticky: 0,
+            waiting_since: None,
         };
         let index = if self.topics.len() < limits::TOPICS_MAX {
             self.topics.push(topic);
@@ -124,6 +127,7 @@ impl Topics {
                     .last()
                     .is_some_and(|block| block.fits(record.bytes()))
                 {
+                    topic.waiting_since.get_or_insert_with(Instant::now);
                     waiting.push(lines.open_block());
                 }
                 if let Some(block) = waiting.last_mut() {
@@ -133,6 +137,37 @@ impl Topics {
             State::Refused { why, .. } => return Err(*why),
         }
         Ok(())
+    }
+
+    /// Why records of this topic are refused, if they are.
+    pub(super) fn refusal(&self, topic: TopicIndex) -> Option<Refusal> {
+        match self.topics[topic.0 as usize].state {
+            State::Refused { why, .. } => Some(why),
+            State::Asked(_) | State::Known => None,
+        }
+    }
+
+    /// Since when a record waits for the scout at all.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        let waiting = self.topics.iter().filter(|topic| topic.has_waiting());
+        waiting.filter_map(|topic| topic.waiting_since).min()
+    }
+
+    /// Takes out what waits for the scout and may go to the spool, in order within each topic.
+    pub(super) fn take_spoolable(&mut self, mut each: impl FnMut(&str, &Record, &[u8])) {
+        for topic in &mut self.topics {
+            let Topic { name, state, .. } = topic;
+            let State::Asked(waiting) = state else {
+                continue;
+            };
+            for block in waiting.iter_mut() {
+                block.take_spoolable(|record, bytes| each(name, record, bytes));
+            }
+            waiting.retain(|block| !block.records.is_empty());
+            if waiting.is_empty() {
+                topic.waiting_since = None;
+            }
+        }
     }
 
     /// Takes what the scout has found. Gives back the records that nobody will take.
@@ -169,6 +204,10 @@ impl Topics {
 }
 
 impl Topic {
+    fn has_waiting(&self) -> bool {
+        matches!(&self.state, State::Asked(waiting) if !waiting.is_empty())
+    }
+
     fn is_forgettable(&self) -> bool {
         self.partitions.is_empty() && matches!(self.state, State::Refused { .. })
     }
@@ -217,7 +256,7 @@ mod tests {
             key_bytes: 3,
             headers_bytes: 0,
             payload_bytes: 0,
-            topic: 0,
+            ..Record::default()
         };
         topics.push(topic, &record, b"abc", lines)
     }

@@ -14,6 +14,6 @@ mod template;
 
 pub use group::{GroupBy, GroupRule, LaneIndex};
 pub use moves::{Moves, Tally};
-pub use rule::{AckPolicy, Local, RouteError, RouteRule};
+pub use rule::{AckPolicy, Local, OnOutage, RouteError, RouteRule};
 pub use table::{Route, RouteTable};
 pub use template::Context;

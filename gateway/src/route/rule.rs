@@ -10,6 +10,20 @@ pub enum AckPolicy {
     /// When Kafka has it on all in-sync replicas.
     #[default]
     Kafka,
+    /// When it is on this machine's disk, from where Kafka gets it.
+    Spool,
+}
+
+/// What happens to a publish that Kafka does not take now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnOutage {
+    /// It waits, and so does its device.
+    #[default]
+    Withhold,
+    /// It waits on disk, and its device is told that it is safe.
+    Spool,
+    /// It is refused.
+    Reject,
 }
 
 /// Whether, and when, subscribers of the gateway get what a rule takes.
@@ -20,7 +34,7 @@ pub enum Local {
     /// At once, whatever Kafka says later.
     #[default]
     Yes,
-    /// Once Kafka has it: what a subscriber has seen, Kafka has too.
+    /// Once Kafka has it, or the spool: what a subscriber has seen is not lost.
     AfterKafka,
 }
 
@@ -40,6 +54,8 @@ pub struct RouteRule {
     /// Name and template of each header.
     pub headers: Vec<(String, String)>,
     pub ack: AckPolicy,
+    /// With `ack = "spool"` it has no meaning: everything goes to disk.
+    pub on_outage: OnOutage,
     /// Whether it goes to Kafka. If not, topic, key, headers, cluster and `ack` have no meaning: it
     /// is acknowledged when it was handed to the subscribers.
     pub kafka: bool,
@@ -58,6 +74,7 @@ impl RouteRule {
             key: "{client_id}".to_owned(),
             headers: vec![("mqtt.topic".to_owned(), "{topic}".to_owned())],
             ack: AckPolicy::default(),
+            on_outage: OnOutage::default(),
             kafka: true,
             local: Local::default(),
         }
@@ -71,6 +88,12 @@ impl RouteRule {
             key: String::new(),
             ..RouteRule::new(filter, "", "")
         }
+    }
+
+    /// Whether its cluster must have a spool.
+    pub fn needs_spool(&self) -> bool {
+        let spools = self.ack == AckPolicy::Spool || self.on_outage == OnOutage::Spool;
+        self.needs_kafka() && spools
     }
 
     /// A null route acknowledges at once, keeps nothing and needs no cluster.

@@ -2,9 +2,9 @@
 
 use super::filter::Filter;
 use super::group::{Group, LaneIndex};
-use super::rule::{AckPolicy, Local, RouteError, RouteRule};
+use super::rule::{AckPolicy, Local, OnOutage, RouteError, RouteRule};
 use super::template::{Context, Template};
-use crate::kafka::{Batch, limits, topic_name};
+use crate::kafka::{Batch, Policy, limits, topic_name};
 
 /// Clusters that routes can name, in groups or alone.
 const LANES_MAX: usize = 1 << 8;
@@ -24,7 +24,7 @@ pub struct Route {
     topic: Template,
     key: Template,
     headers: Vec<(Box<str>, Template)>,
-    ack: AckPolicy,
+    policy: Policy,
     local: Local,
     is_null: bool,
 }
@@ -149,7 +149,7 @@ impl Route {
             topic,
             key,
             headers,
-            ack: rule.ack,
+            policy: policy(rule),
             local: rule.local,
             is_null: rule.is_null(),
         })
@@ -174,8 +174,9 @@ impl Route {
         }
     }
 
-    pub fn ack(&self) -> AckPolicy {
-        self.ack
+    /// What its records want when Kafka is away.
+    pub fn policy(&self) -> Policy {
+        self.policy
     }
 
     /// Whether, and when, subscribers of the gateway get it as well. `AfterKafka` has a lane.
@@ -201,7 +202,16 @@ impl Route {
         for (name, value) in &self.headers {
             record = record.header(name, |bytes| value.render(context, bytes));
         }
-        record.finish(payload, ticket);
+        record.policy(self.policy).finish(payload, ticket);
+    }
+}
+
+fn policy(rule: &RouteRule) -> Policy {
+    match (rule.ack, rule.on_outage) {
+        (AckPolicy::Spool, _) => Policy::SpoolFirst,
+        (AckPolicy::Kafka, OnOutage::Withhold) => Policy::Withhold,
+        (AckPolicy::Kafka, OnOutage::Spool) => Policy::SpoolInOutage,
+        (AckPolicy::Kafka, OnOutage::Reject) => Policy::Reject,
     }
 }
 

@@ -1,12 +1,12 @@
 //! Brings up the lanes that the routes need, the embedded Kafka first when no cluster is named.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Refusal;
 use crate::config::{Cluster, EMBEDDED_CLUSTER, Kafka, RouteFault, Settings};
 use crate::control;
-use crate::kafka::{self, Embedded, Lane, LaneBounds, LaneConfig};
+use crate::kafka::{self, Embedded, Lane, LaneBounds, LaneConfig, SpoolConfig};
 use crate::mailbox::Mailboxes;
 use crate::route::{LaneIndex, RouteRule, RouteTable};
 
@@ -125,6 +125,11 @@ fn lane_config(cluster: Option<&Cluster>, name: &str) -> Result<LaneConfig, Refu
             pending_bytes_max: cluster.pending_bytes_max,
         },
         requests_per_sec: u32::try_from(cluster.requests_per_sec).unwrap_or(u32::MAX),
+        down_after: Duration::from_secs(cluster.down_after_secs),
+        spool: cluster.spool.as_ref().map(|path| SpoolConfig {
+            path: path.clone(),
+            bytes_max: cluster.spool_bytes_max,
+        }),
         ..LaneConfig::new(name, cluster.brokers.clone())
     })
 }
@@ -165,7 +170,17 @@ impl control::LaneStats for Window {
         match self.0.stats().state() {
             kafka::LaneState::Starting => control::LaneState::Connecting,
             kafka::LaneState::Up => control::LaneState::Up,
+            kafka::LaneState::Slow => control::LaneState::Slow,
             kafka::LaneState::Down => control::LaneState::Down,
+            kafka::LaneState::Rebuilding => control::LaneState::Rebuilding,
         }
+    }
+
+    fn spooled(&self) -> u64 {
+        self.0.stats().spooled()
+    }
+
+    fn spool(&self) -> Option<kafka::SpoolReading> {
+        self.0.spool()
     }
 }

@@ -23,7 +23,7 @@ use super::client::Paused;
 use super::clients::ClientRef;
 use super::spread::SYS_PREFIX;
 use super::world::{Desk, World, context};
-use crate::kafka::{self, Refusal, Ticket};
+use crate::kafka::{self, Policy, Refusal, Ticket};
 use crate::limits::{CLIENTS_PER_SHARD_MAX, DELIVERIES_PER_TURN, HELD_MESSAGES_MAX};
 use crate::route::{Context, Local, Route};
 
@@ -270,7 +270,7 @@ impl World {
     pub(super) fn on_report(&mut self, word: u64, outcome: kafka::Outcome) {
         let ticket = Ticket::from_word(word);
         let refusal = match outcome {
-            kafka::Outcome::Delivered => None,
+            kafka::Outcome::Delivered | kafka::Outcome::Spooled => None,
             kafka::Outcome::Failed(refusal) => Some(refusal),
         };
         if ticket.slot == HELD_SLOT
@@ -281,7 +281,7 @@ impl World {
             }
             if refusal.is_none() {
                 self.find_reach(&held.message.topic);
-                // Kafka has it, so its subscribers get it, whatever is waiting already.
+                // Kafka or the spool has it, so its subscribers get it, whatever waits already.
                 self.spread(&held.message, None);
             }
             return self.on_report(held.ticket, outcome);
@@ -355,6 +355,9 @@ pub(super) fn carry_up(
         return Carried::Nowhere;
     };
     let desk = &mut desks[usize::from(lane.0)];
+    if route.policy() == Policy::Reject && desk.lane.is_down() {
+        return Carried::Refused(Refusal::Outage);
+    }
     match desk.lane.admit(route.weigh(context, payload.len())) {
         kafka::Offer::Accepted => {
             route.render(context, &mut desk.batch, payload, ticket);
@@ -388,7 +391,9 @@ fn spoken(refusal: Refusal) -> Reason {
         Refusal::TopicIllegal => Reason::TopicNameInvalid,
         Refusal::TooLarge => Reason::PacketTooLarge,
         Refusal::NotAllowed => Reason::NotAuthorized,
-        Refusal::TopicsTooMany | Refusal::Stopping => Reason::QuotaExceeded,
+        Refusal::TopicsTooMany | Refusal::Stopping | Refusal::Outage | Refusal::SpoolFull => {
+            Reason::QuotaExceeded
+        }
         Refusal::TopicMissing | Refusal::Rejected => Reason::ImplementationSpecificError,
     }
 }

@@ -28,6 +28,7 @@ mod session_end;
 mod shards;
 mod shared;
 mod slow_consumer;
+mod spool;
 mod stall;
 mod startup;
 mod store;

@@ -116,10 +116,33 @@ const MISTAKES: &[Mistake] = &[
         ],
     ),
     (
-        "[[route]]\nfilter = \"#\"\ntopic = \"t\"\nack = \"spool\"\non_outage = \"reject\"\n",
+        "[[route]]\nfilter = \"#\"\ntopic = \"t\"\nack = \"accept\"\non_outage = \"drop\"\n",
         &[
             (4, "[[route]].ack", "not yet"),
-            (5, "[[route]].on_outage", "not yet"),
+            (5, "[[route]].on_outage", "is unknown"),
+        ],
+    ),
+    (
+        "[[route]]\nfilter = \"#\"\ntopic = \"t\"\nack = \"spool\"\non_outage = \"reject\"\n",
+        &[
+            (
+                4,
+                "[[route]].ack",
+                "add spool = \"/var/lib/tributary/spool-main\"",
+            ),
+            (5, "[[route]].on_outage", "leave it out"),
+        ],
+    ),
+    (
+        "[kafka.main]\nbrokers = [\"k:1\"]\nspool_bytes_max = 5000000\n\n\
+         [[route]]\nfilter = \"#\"\ntopic = \"t\"\non_outage = \"spool\"\n",
+        &[
+            (
+                3,
+                "[kafka.main].spool_bytes_max",
+                "no meaning without spool",
+            ),
+            (8, "[[route]].on_outage", "[kafka.main] has none"),
         ],
     ),
     (

@@ -1,7 +1,9 @@
 //! Lanes against a mock cluster: nothing lost, nothing answered twice, everything in order.
 
+mod outage;
+
 use std::collections::HashMap;
-use std::sync::{Condvar, MutexGuard};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -15,6 +17,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::*;
 use crate::kafka::outcome::Outcome;
 use crate::kafka::partition;
+use crate::kafka::policy::Policy;
 
 type Mock = MockCluster<'static, DefaultProducerContext>;
 
@@ -104,11 +107,24 @@ fn start(mock: &Mock, change: impl FnOnce(&mut LaneConfig)) -> (Lane, Arc<Sink>)
 }
 
 fn write(batch: &mut Batch, topic: &str, key: &str, payload: &[u8], ticket: u64) {
+    let policy = Policy::default();
+    write_as(batch, policy, topic, key, payload, ticket);
+}
+
+fn write_as(
+    batch: &mut Batch,
+    policy: Policy,
+    topic: &str,
+    key: &str,
+    payload: &[u8],
+    ticket: u64,
+) {
     batch
         .open()
         .topic(|into| into.extend_from_slice(topic.as_bytes()))
         .key(|into| into.extend_from_slice(key.as_bytes()))
         .header("mqtt.topic", |into| into.extend_from_slice(b"a/b"))
+        .policy(policy)
         .finish(payload, ticket);
 }
 
@@ -120,19 +136,18 @@ fn weigh(key: &str, payload: &[u8]) -> usize {
 /// Admits and submits numbered records of all devices in turn, 100 a turn, from both shards: a
 /// device has its home on one of them.
 fn publish(lane: &Lane, numbers: std::ops::Range<u64>) {
+    publish_as(lane, Policy::default(), numbers);
+}
+
+fn publish_as(lane: &Lane, policy: Policy, numbers: std::ops::Range<u64>) {
     let mut batches = [Batch::default(), Batch::default()];
     for number in numbers {
         let device = number % DEVICES;
         let (key, payload) = (format!("dev-{device}"), number.to_string());
         assert_eq!(lane.admit(weigh(&key, payload.as_bytes())), Offer::Accepted);
         let shard = (device % 2) as usize;
-        write(
-            &mut batches[shard],
-            "mqtt",
-            &key,
-            payload.as_bytes(),
-            number,
-        );
+        let (batch, payload) = (&mut batches[shard], payload.as_bytes());
+        write_as(batch, policy, "mqtt", &key, payload, number);
         if number % 100 == 99 {
             (0..2).for_each(|shard| lane.submit(shard, &mut batches[shard]));
         }

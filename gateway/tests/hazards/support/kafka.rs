@@ -132,6 +132,16 @@ impl RealKafka {
         self.order(&["stop"]);
     }
 
+    /// SIGSTOP: its connections stay, and it says nothing.
+    pub(crate) fn pause(&self) {
+        self.order(&["pause", "1"]);
+    }
+
+    /// SIGCONT.
+    pub(crate) fn resume(&self) {
+        self.order(&["resume", "1"]);
+    }
+
     pub(crate) fn restart(&self) {
         self.order(&["restart", "1"]);
     }
