@@ -26,6 +26,8 @@ import host  # noqa: E402
 INSIDE = "TRIBUTARY_C1M_INSIDE"
 # Both ends of a connection live here: 8.2 KB measured, and what user space takes beside.
 BYTES_PER_PAIR = 8_700
+# The server's half alone, and what a client without a socket is in the load generator.
+BYTES_PER_HALF = 4_700
 BYTES_ASIDE = 1 << 30
 # The hash table of a new namespace is asked for in the one that it is made from.
 CHILD_EHASH = Path("/proc/sys/net/ipv4/tcp_child_ehash_entries")
@@ -41,7 +43,7 @@ def main():
     args = _arguments()
     # So that everything is taken down in order.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    _check_memory(args.connections)
+    _check_memory(args)
     if INSIDE not in os.environ:
         _go_inside(args.connections)
     notes = [_bring_up(), *_set_sysctls(), _tcp_mem(args.connections)]
@@ -95,11 +97,13 @@ def _arguments():
     return args
 
 
-def _check_memory(connections):
-    needed = connections * BYTES_PER_PAIR + BYTES_ASIDE
+def _check_memory(args):
+    connections = args.connections
+    each = BYTES_PER_HALF if args.only == ["stateless"] else BYTES_PER_PAIR
+    needed = connections * each + BYTES_ASIDE
     found = c1m_server.meminfo_bytes("MemAvailable")
     if found < needed:
-        fit = max(0, found - BYTES_ASIDE) // BYTES_PER_PAIR
+        fit = max(0, found - BYTES_ASIDE) // each
         raise RuntimeError(
             f"{connections:,} clients and their server's sockets need {needed / 2**30:.1f} GiB, "
             f"{found / 2**30:.1f} GiB are available; `make c1m CONNECTIONS={fit // 1000 * 1000}` "

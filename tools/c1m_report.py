@@ -57,7 +57,30 @@ def _figures(facts, runs):
             figures[name] = _storm(facts, name, runs[name])
     if "churn" in runs:
         figures["churn"] = _churn(runs["churn"])
+    if "stateless" in runs:
+        figures["stateless"] = _stateless(facts, runs["stateless"])
     return figures
+
+
+def _stateless(facts, run):
+    """Bytes from none to all: the server's half, and no more, is in the kernel here."""
+    empty, whole, held = run["looks"]
+    gone = run["after"][max(run["after"], key=int)]
+    counts, connect = run["report"]["counts"], _phase(run, "connect")
+    return {
+        "connected": run["connected"],
+        "missing": facts["connections"] - run["connected"],
+        "refused": counts["connects_refused"],
+        "connect_secs": connect["secs"],
+        "connect_us": connect["server"]["cpu_secs"] * 1e6 / max(run["connected"], 1),
+        **{name: (whole[name] - empty[name]) / max(run["connected"], 1)
+           for name in ("user_bytes", "resident_bytes", "slab_bytes")},
+        "percent_of_a_core": (held["cpu_secs"] - whole["cpu_secs"]) / (held["at"] - whole["at"])
+        * 100,
+        "loadgen_bytes": run["loadgen_bytes_per_client"],
+        "left_user_bytes": _left(empty, gone, "user_bytes"),
+        "left_slab_bytes": _left(empty, gone, "slab_bytes"),
+    }
 
 
 def _churn(run):
@@ -236,6 +259,9 @@ def _readme(facts, figures, plots):
         text += ["## Storms\n", _STORMS, _table(_STORMS_HEAD, _storm_rows(figures))]
     if "churn" in figures:
         text += ["## Churn\n", _CHURN, _table(_CHURN_HEAD, _churn_rows(figures["churn"]))]
+    if "stateless" in figures:
+        text += ["## Beyond a million\n", _STATELESS,
+                 _table(_STATELESS_HEAD, _stateless_rows(figures["stateless"]))]
     text += _ends(figures)
     return "\n".join(text).rstrip() + "\n"
 
@@ -256,6 +282,12 @@ squares, after the first minute.
 """
 _CHURN_HEAD = ["minutes", "replaced", "user KiB/min", "resident KiB/min", "kernel KiB/min",
                "wrong takeovers", "refused", "held at the end", "left user MiB"]
+_STATELESS = """The clients have no sockets: the load generator speaks TCP itself behind a TUN device, so
+that the kernel holds the gateway's half of each connection alone. Bytes are from none to all.
+"""
+_STATELESS_HEAD = ["connected", "missing", "refused", "user B", "resident B", "kernel B",
+                   "% of a core", "s to connect", "us per connect", "load generator B",
+                   "left user MiB", "left kernel MiB"]
 _STORMS = """All clients drop at once, and then come back as fast as they can. CPU is the gateway's.
 After kill -9 "drop" is the time until the next gateway says that it is ready, and "back" counts
 from the kill: the kernel closes what the last one had open meanwhile.
@@ -335,6 +367,14 @@ def _churn_rows(one):
             for name in ("user_bytes", "resident_bytes", "slab_bytes")]
     yield [f"{one['secs'] / 60:.1f}", f"{one['replaced']:,}", *kibi, f"{one['wrong_takeovers']:,}",
            f"{one['refused']:,}", f"{one['held']:,}", _mebi(one["left_user_bytes"])]
+
+
+def _stateless_rows(one):
+    yield [f"{one['connected']:,}", f"{one['missing']:,}", f"{one['refused']:,}",
+           _shown(one["user_bytes"]), _shown(one["resident_bytes"]), _shown(one["slab_bytes"]),
+           _shown(one["percent_of_a_core"], 2), _shown(one["connect_secs"]),
+           _shown(one["connect_us"], 1), _shown(one["loadgen_bytes"]),
+           _mebi(one["left_user_bytes"]), _mebi(one["left_slab_bytes"])]
 
 
 def _storm_rows(figures):

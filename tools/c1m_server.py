@@ -122,7 +122,8 @@ class Clients:
         self.json = FOLDER / f"clients-{connections}-{time.monotonic_ns()}.json"
         command = [LOADGEN, "connect", "--target", server.address, "--version", "5"]
         command += ["--connections", str(connections), "--connack-wait", "60"]
-        command += ["--threads", str(len(os.sched_getaffinity(0)))]
+        if "--stateless" not in options:  # It has one device, hence one thread.
+            command += ["--threads", str(len(os.sched_getaffinity(0)))]
         command += ["--json", str(self.json), *options]
         command += ["--server-pid", str(server.pid)] if watch_pid else []
         self.command = " ".join(command)
