@@ -142,6 +142,8 @@ books! { names;
         "Bytes sent to clients";
     publishes_unrouted: Count = Count::new(), Counter "tributary_publishes_unrouted" "",
         "Publishes that no route wanted: acknowledged and kept nowhere";
+    accepted_dropped: Tally<32> = Tally::new(names.refusal), Counter "tributary_accepted_dropped"
+        "reason", "Publishes acknowledged at once, as their route asks, that Kafka does not have";
     packets_out: Count = Count::new(), Counter "tributary_packets_out" "",
         "MQTT packets sent";
     payload_bytes_in: Count = Count::new(), Counter "tributary_payload_bytes_in" "",

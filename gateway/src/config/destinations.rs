@@ -110,7 +110,7 @@ fn check_spools(
     };
     let key = match rule.ack {
         AckPolicy::Spool => "ack",
-        AckPolicy::Kafka => "on_outage",
+        AckPolicy::Kafka | AckPolicy::Accept => "on_outage",
     };
     for name in names {
         let cluster = clusters.iter().find(|cluster| cluster.name == name);

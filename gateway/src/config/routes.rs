@@ -127,10 +127,12 @@ fn ack(section: &mut Section<'_>, places: &mut RulePlaces) -> AckPolicy {
     if section.has("ack") {
         places.keys.insert("ack", section.place_of("ack"));
     }
-    let words = [("kafka", AckPolicy::Kafka), ("spool", AckPolicy::Spool)];
-    section
-        .choice("ack", &words, &["accept"])
-        .unwrap_or_default()
+    let words = [
+        ("kafka", AckPolicy::Kafka),
+        ("spool", AckPolicy::Spool),
+        ("accept", AckPolicy::Accept),
+    ];
+    section.choice("ack", &words, &[]).unwrap_or_default()
 }
 
 /// Beside `ack = "spool"` everything goes to disk, so that other words would promise nothing.

@@ -169,6 +169,7 @@ async fn routes(State(state): Shared) -> Response {
             "ack": match rule.ack {
                 AckPolicy::Kafka => "kafka",
                 AckPolicy::Spool => "spool",
+                AckPolicy::Accept => "accept",
             },
             "on_outage": match rule.on_outage {
                 OnOutage::Withhold => "withhold",

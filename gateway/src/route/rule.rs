@@ -12,6 +12,8 @@ pub enum AckPolicy {
     Kafka,
     /// When it is on this machine's disk, from where Kafka gets it.
     Spool,
+    /// At once. What Kafka does not take later is dropped and counted.
+    Accept,
 }
 
 /// What happens to a publish that Kafka does not take now.

@@ -25,6 +25,7 @@ pub struct Route {
     key: Template,
     headers: Vec<(Box<str>, Template)>,
     policy: Policy,
+    is_accepting: bool,
     local: Local,
     is_null: bool,
 }
@@ -150,6 +151,7 @@ impl Route {
             key,
             headers,
             policy: policy(rule),
+            is_accepting: rule.ack == AckPolicy::Accept,
             local: rule.local,
             is_null: rule.is_null(),
         })
@@ -172,6 +174,11 @@ impl Route {
             Destination::Lane(lane) => Some(*lane),
             Destination::Group(group) => Some(group.lane(&self.topic, context)),
         }
+    }
+
+    /// Whether a device is told at once that its publish is safe.
+    pub fn is_accepting(&self) -> bool {
+        self.is_accepting
     }
 
     /// What its records want when Kafka is away.
@@ -209,9 +216,9 @@ impl Route {
 fn policy(rule: &RouteRule) -> Policy {
     match (rule.ack, rule.on_outage) {
         (AckPolicy::Spool, _) => Policy::SpoolFirst,
-        (AckPolicy::Kafka, OnOutage::Withhold) => Policy::Withhold,
-        (AckPolicy::Kafka, OnOutage::Spool) => Policy::SpoolInOutage,
-        (AckPolicy::Kafka, OnOutage::Reject) => Policy::Reject,
+        (_, OnOutage::Withhold) => Policy::Withhold,
+        (_, OnOutage::Spool) => Policy::SpoolInOutage,
+        (_, OnOutage::Reject) => Policy::Reject,
     }
 }
 

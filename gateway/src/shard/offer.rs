@@ -60,6 +60,8 @@ pub(super) struct Held {
 
 /// The place that tickets of held messages name; no client is ever there.
 const HELD_SLOT: u32 = CLIENTS_PER_SHARD_MAX as u32 - 1;
+/// The place that tickets of messages name whose devices have had their answer.
+const ACCEPTED_SLOT: u32 = HELD_SLOT - 1;
 
 impl World {
     /// Offers a client's message to its route and its subscribers; `alias` stands for its topic
@@ -111,9 +113,14 @@ impl World {
             slot: index,
             packet_id: publish.packet_id,
         };
+        let is_accepting = route.is_some_and(Route::is_accepting);
         let carried = match route.filter(|route| route.has_lane()) {
             None => Carried::Nowhere,
-            Some(route) => self.carry_publish(route, index, topic, publish, ticket.word()),
+            Some(route) => {
+                let slot = if is_accepting { ACCEPTED_SLOT } else { index };
+                let word = Ticket { slot, ..ticket }.word();
+                self.carry_publish(route, index, topic, publish, word)
+            }
         };
         let mut parties = match carried {
             Carried::Full => {
@@ -124,7 +131,7 @@ impl World {
                 return self.answer(index, publish, Answer::Refused(refusal));
             }
             Carried::Nowhere => 0,
-            Carried::Yes => 1,
+            Carried::Yes => u8::from(!is_accepting),
         };
         if is_wanted {
             // What was written for this client so far must not get into another's account.
@@ -285,6 +292,12 @@ impl World {
                 self.spread(&held.message, None);
             }
             return self.on_report(held.ticket, outcome);
+        }
+        if ticket.slot == ACCEPTED_SLOT {
+            if let Some(refusal) = refusal {
+                self.book().accepted_dropped.add(place(refusal), 1);
+            }
+            return;
         }
         // QoS 0 has no packet id and no one who waits: it settles the same whoever is there.
         if ticket.packet_id == 0 {

@@ -168,3 +168,39 @@ fn a_route_that_rejects_in_an_outage_says_so_to_those_who_can_hear_it() {
     let refused = metrics.labelled("tributary_publishes_refused_total", "reason", "outage");
     assert_eq!((refused, metrics.imbalance()), (2.0, 0.0));
 }
+
+#[test]
+fn a_route_that_accepts_answers_at_once_and_counts_what_kafka_does_not_take() {
+    let kafka = RealKafka::start();
+    let routes = "[[route]]\nfilter = \"absent/#\"\ntopic = \"absent\"\nack = \"accept\"\n\n\
+                  [[route]]\nfilter = \"#\"\ntopic = \"mqtt\"\nack = \"accept\"\n";
+    let launch = Launch::default().config(routes);
+    let gateway = launch.kafka(&kafka.bootstrap()).start();
+    kafka.pause();
+    let mut device = Client::connect(&gateway, V5, "device");
+    // Each gets its PUBACK while Kafka hears nothing.
+    for number in 0..PUBLISHES {
+        device.publish("says", payload(0, number).as_bytes());
+    }
+    device.publish("absent/says", b"lost");
+    kafka.resume();
+    let count = PUBLISHES as f64;
+    let metrics = gateway.wait_until("everything in Kafka or dropped", |metrics| {
+        metrics.sum("tributary_kafka_delivered_total") == count
+            && metrics.sum("tributary_accepted_dropped_total") == 1.0
+    });
+    let dropped = metrics.labelled(
+        "tributary_accepted_dropped_total",
+        "reason",
+        "topic_missing",
+    );
+    assert_eq!(dropped, 1.0);
+    let acknowledged = metrics.sum("tributary_publishes_acknowledged_total");
+    assert_eq!((acknowledged, metrics.imbalance()), (count + 1.0, 0.0));
+    let records = read_topic(&kafka.bootstrap(), "mqtt");
+    let values: Vec<_> = records.into_iter().map(|record| record.value).collect();
+    let sent: Vec<_> = (0..PUBLISHES)
+        .map(|number| payload(0, number).into_bytes())
+        .collect();
+    assert!(values == sent, "each once and in order");
+}

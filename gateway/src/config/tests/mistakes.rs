@@ -116,9 +116,9 @@ const MISTAKES: &[Mistake] = &[
         ],
     ),
     (
-        "[[route]]\nfilter = \"#\"\ntopic = \"t\"\nack = \"accept\"\non_outage = \"drop\"\n",
+        "[[route]]\nfilter = \"#\"\ntopic = \"t\"\nack = \"acept\"\non_outage = \"drop\"\n",
         &[
-            (4, "[[route]].ack", "not yet"),
+            (4, "[[route]].ack", "did you mean \"accept\""),
             (5, "[[route]].on_outage", "is unknown"),
         ],
     ),
