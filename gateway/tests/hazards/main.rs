@@ -13,6 +13,7 @@ mod deadline;
 mod descriptors;
 mod drain;
 mod hammer;
+mod kafka_security;
 mod limits;
 mod malformed;
 mod message_expiry;
