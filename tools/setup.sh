@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the demo or the tests need and this Debian or Ubuntu lacks; says what, asks nothing.
 #
-#     tools/setup.sh demo     a C toolchain, for librdkafka and jemalloc; Rust is there
+#     tools/setup.sh demo     a C toolchain, for librdkafka and jemalloc, and OpenSSL, for Kafka by
+#                             TLS; Rust is there
 #     tools/setup.sh test     also Java and Maven for a real Kafka, stock MQTT clients, kcat
 #     tools/setup.sh bench    also valgrind, which counts instructions
 #     tools/setup.sh c1m      beside the demo's: Python, and what makes a network namespace
@@ -24,8 +25,13 @@ want_demo() {
   want build-essential cc
   want build-essential c++
   want build-essential make
+  want pkg-config pkg-config
+  has_openssl || missing+=(libssl-dev)
   [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 }
+
+# Both are asked for: the headers can be there without what says where they are.
+has_openssl() { has pkg-config && pkg-config --exists 'openssl >= 3'; }
 
 want_test() {
   want_demo

@@ -23,7 +23,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 use tributary::kafka::{
-    Batch, Embedded, Lane, LaneConfig, Offer, Outcome, ReportSink, limits, partition,
+    Batch, Embedded, Lane, LaneConfig, Offer, Outcome, Properties, ReportSink, limits, partition,
 };
 use tributary::route::{Context, Route, RouteRule, RouteTable};
 
@@ -58,7 +58,7 @@ impl Arguments {
         self.0.get(name).map_or(default, String::as_str)
     }
 
-    fn properties(&self) -> BTreeMap<String, String> {
+    fn properties(&self) -> Properties {
         let property = |(name, value): (&String, &String)| {
             name.strip_prefix("property.")
                 .map(|name| (name.to_owned(), value.clone()))

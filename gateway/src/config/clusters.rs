@@ -1,5 +1,7 @@
 //! `[kafka.NAME]` and `--kafka`: the clusters that records go to.
 
+use std::collections::BTreeMap;
+
 use super::faults::Place;
 use super::section::Section;
 use super::settings::{Cluster, EMBEDDED_CLUSTER};
@@ -80,17 +82,7 @@ fn cluster(mut section: Section<'_>, name: String, overridden: bool) -> Cluster 
         );
     }
     let mut cluster = Cluster::with_defaults(&name, &brokers);
-    for (property, value, place) in section.map("properties") {
-        let fixed = PROPERTIES_FIXED.iter().find(|(name, ..)| *name == property);
-        if let Some((_, same, right)) = fixed
-            && !same.contains(&value.as_str())
-        {
-            let wrong = format!("\"{property}\" cannot be set to \"{value}\"");
-            section.fault(place, "properties", wrong, *right);
-            continue;
-        }
-        cluster.properties.insert(property, value);
-    }
+    properties(&mut section, &mut cluster);
     if let Some(records) =
         section.number("pending_records_max", 1..=limits::PENDING_RECORDS_CEILING)
     {
@@ -110,6 +102,32 @@ fn cluster(mut section: Section<'_>, name: String, overridden: bool) -> Cluster 
     spool(&mut section, &mut cluster);
     section.close();
     cluster
+}
+
+/// What goes to librdkafka; a value may stand in a file of its own.
+fn properties(section: &mut Section<'_>, cluster: &mut Cluster) {
+    let mut places = BTreeMap::new();
+    let is_whole = section.fetch_files("properties");
+    for (property, value, place) in section.map("properties") {
+        let fixed = PROPERTIES_FIXED.iter().find(|(name, ..)| *name == property);
+        if let Some((_, same, right)) = fixed
+            && !same.contains(&value.as_str())
+        {
+            let wrong = format!("\"{property}\" cannot be set to \"{value}\"");
+            section.fault(place, "properties", wrong, *right);
+            continue;
+        }
+        places.insert(property.clone(), place);
+        cluster.properties.insert(property, value);
+    }
+    if !is_whole {
+        return;
+    }
+    for fault in cluster.properties.faults() {
+        let place = places.get(&fault.name).cloned().unwrap_or(Place::File);
+        let wrong = format!("\"{}\": {}", fault.name, fault.wrong);
+        section.fault(place, "properties", wrong, fault.right);
+    }
 }
 
 fn spool(section: &mut Section<'_>, cluster: &mut Cluster) {

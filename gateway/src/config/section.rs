@@ -1,5 +1,7 @@
 //! Reads one table key by key: each with its kind and bounds, and at the end whatever is left over.
 
+mod files;
+
 use std::ops::RangeInclusive;
 
 use super::document::{Entry, Table, Value};
@@ -177,13 +179,15 @@ impl<'a> Section<'a> {
                 place: place @ Place::Variable(_),
                 value: Value::Text(text),
             }) => {
-                for pair in text.split(',').filter(|pair| !pair.trim().is_empty()) {
+                let pairs_there = text.split(',').filter(|pair| !pair.trim().is_empty());
+                for (number, pair) in (1..).zip(pairs_there) {
                     match pair.split_once('=') {
                         Some((name, value)) => {
                             pairs.push((name.trim().into(), value.trim().into(), place.clone()));
                         }
                         None => {
-                            let wrong = format!("\"{pair}\" has no value");
+                            // It may be a part of a secret with a comma in it.
+                            let wrong = format!("item {number} has no value");
                             self.fault(place.clone(), key, wrong, "write name=value[,...]");
                         }
                     }
@@ -349,8 +353,10 @@ impl<'a> Section<'a> {
     fn expect_table(&mut self, key: &'static str, entry: Entry) -> Table {
         match entry.value {
             Value::Table(table) => table,
+            // A text is not repeated: it may hold secrets, as a table would.
             other => {
-                self.wrong_kind(entry.place, key, &other, "a table");
+                let wrong = format!("is {}", other.kind());
+                self.fault(entry.place, key, wrong, "write a table");
                 Table::new()
             }
         }

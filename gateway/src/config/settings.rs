@@ -1,6 +1,5 @@
 //! The settings as the program uses them: plain, complete and already proven valid.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,6 +8,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::auth::ScramUser;
 use crate::cli::Descriptors;
+use crate::kafka::Properties;
 use crate::log::Format;
 use crate::route::{GroupRule, RouteRule};
 
@@ -71,7 +71,7 @@ pub struct Cluster {
     /// Each HOST:PORT.
     pub brokers: Vec<String>,
     /// For librdkafka, as they are.
-    pub properties: BTreeMap<String, String>,
+    pub properties: Properties,
     /// Records the lane holds un-acked before it answers `Full`.
     pub pending_records_max: u64,
     /// Bytes the lane holds un-acked before it answers `Full`.

@@ -2,6 +2,7 @@
 
 mod groups;
 mod mistakes;
+mod secrets;
 mod users;
 
 use std::io::Write;
@@ -332,7 +333,11 @@ fn the_environment_nests_by_two_underscores() {
         ("TRIBUTARY_KAFKA__NEAR__BROKERS", "b:1"),
         (
             "TRIBUTARY_KAFKA__NEAR__PROPERTIES__SSL_CA_LOCATION",
-            "/etc/ca.pem",
+            "probe",
+        ),
+        (
+            "TRIBUTARY_KAFKA__NEAR__PROPERTIES__SECURITY_PROTOCOL",
+            "ssl",
         ),
         ("TRIBUTARY_CONTROL__TOKEN", "t"),
         // Not ours, though they begin so: the log's own, and what Kubernetes sets for a service.
@@ -354,7 +359,7 @@ fn the_environment_nests_by_two_underscores() {
         ("far-away", &["a:1".to_string()][..])
     );
     assert_eq!(far.properties["linger.ms"], "5");
-    assert_eq!(near.properties["ssl.ca.location"], "/etc/ca.pem");
+    assert_eq!(near.properties["ssl.ca.location"], "probe");
     assert_eq!(settings.control.token, Some(Token("t".into())));
 }
 

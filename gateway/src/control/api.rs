@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::metrics::Exporter;
 use super::{ControlState, LaneState, Phase, access, process};
 use crate::books::{self, Entry, ShardBooks};
+use crate::kafka::Trouble;
 use crate::route::{AckPolicy, Local, OnOutage, RouteRule};
 
 /// A shard that has shown no life for this long is reported as stuck.
@@ -98,7 +99,13 @@ async fn readyz(State(state): Shared) -> Response {
     let lanes: Vec<Value> = state
         .lanes
         .iter()
-        .map(|lane| json!({ "cluster": lane.cluster(), "state": lane.state().name() }))
+        .map(|lane| {
+            json!({
+                "cluster": lane.cluster(),
+                "state": lane.state().name(),
+                "trouble": trouble_as_json(&**lane),
+            })
+        })
         .collect();
     let is_down = |lane: &&Arc<dyn super::LaneStats>| lane.state() == LaneState::Down;
     let down: Vec<&str> = state
@@ -202,6 +209,7 @@ fn lanes_as_json(state: &ControlState) -> Vec<Value> {
         json!({
             "cluster": lane.cluster(),
             "state": lane.state().name(),
+            "trouble": trouble_as_json(&**lane),
             "delivered": lane.delivered(),
             "failed": failed,
             "pending": lane.pending(),
@@ -213,6 +221,17 @@ fn lanes_as_json(state: &ControlState) -> Vec<Value> {
         })
     };
     state.lanes.iter().map(lane).collect()
+}
+
+/// Null while the cluster answers.
+fn trouble_as_json(lane: &dyn super::LaneStats) -> Value {
+    let as_json =
+        |Trouble {
+             error,
+             reason,
+             remedy,
+         }| { json!({ "error": error, "reason": reason, "remedy": remedy }) };
+    lane.trouble().map_or(Value::Null, as_json)
 }
 
 /// By metric: a number, or an object of numbers by label. Without the prefix that all share.

@@ -1,6 +1,6 @@
 //! What the control plane asks of a lane, whichever library is behind it.
 
-use crate::kafka::SpoolReading;
+use crate::kafka::{SpoolReading, Trouble};
 
 /// The books of one lane, as anyone may read them at any time.
 pub trait LaneStats: Send + Sync {
@@ -16,6 +16,8 @@ pub trait LaneStats: Send + Sync {
     /// How often a fatal error made the lane start over.
     fn rebuilds(&self) -> u64;
     fn state(&self) -> LaneState;
+    /// Why the cluster does not answer, as long as it does not.
+    fn trouble(&self) -> Option<Trouble>;
     /// Records that were acknowledged when the spool had them.
     fn spooled(&self) -> u64;
     /// What is in its spool, if it has one.

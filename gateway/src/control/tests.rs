@@ -63,6 +63,13 @@ impl LaneStats for Lane {
     fn state(&self) -> LaneState {
         self.0
     }
+    fn trouble(&self) -> Option<crate::kafka::Trouble> {
+        (self.0 == LaneState::Down).then(|| crate::kafka::Trouble {
+            error: "SSL".to_string(),
+            reason: "certificate verify failed".to_string(),
+            remedy: "check ssl.ca.location",
+        })
+    }
     fn spooled(&self) -> u64 {
         0
     }
@@ -238,7 +245,10 @@ fn ready_is_after_listening_and_before_draining() {
         Some("main"),
         "told, and no reason"
     );
-    assert_eq!(json(&text)["lanes"][0]["state"], "down");
+    let lane = &json(&text)["lanes"][0];
+    assert_eq!(lane["state"], "down");
+    assert_eq!(lane["trouble"]["error"], "SSL");
+    assert_eq!(lane["trouble"]["remedy"], "check ssl.ca.location");
     plane.readiness.on_draining();
     let (status, text) = plane.ask("GET /readyz");
     assert_eq!(

@@ -65,12 +65,17 @@ pub(super) fn remedy(code: Code) -> &'static str {
         }
         Code::Resolve => "check the host names in `brokers` and in Kafka's advertised listeners",
         Code::Authentication | Code::SaslAuthenticationFailed => {
-            "check sasl.mechanisms, sasl.username and sasl.password in `properties`"
+            "check sasl.mechanisms, sasl.username and sasl.password in `properties`, and that the \
+             cluster knows this user by this mechanism"
         }
         Code::UnsupportedSASLMechanism | Code::IllegalSASLState => {
             "check sasl.mechanisms and security.protocol in `properties` against the listener"
         }
-        Code::SSL => "check security.protocol and the ssl.* paths in `properties`",
+        Code::SSL => {
+            "check in `properties` that ssl.ca.location has the CA which signed the brokers' \
+             certificates, that these name the hosts in `brokers`, and whether the listener wants a \
+             certificate of ours (ssl.keystore.location, or ssl.certificate.location and its key)"
+        }
         Code::TopicAuthorizationFailed => "grant this user WRITE and DESCRIBE on the topic",
         Code::ClusterAuthorizationFailed => {
             "grant this user IDEMPOTENT_WRITE on the cluster, or WRITE on the topics (KIP-679)"
@@ -83,6 +88,29 @@ pub(super) fn remedy(code: Code) -> &'static str {
         }
         _ => "see the error's name in Kafka's documentation, and the brokers' logs",
     }
+}
+
+/// The error that is behind one of a connection: a broker that turns our certificate away does so
+/// after the handshake is over for us (RFC 8446, section 4.4.2.4), which looks like a lost connection.
+pub(super) fn cause(code: Code, reason: &str) -> Code {
+    match code {
+        Code::BrokerTransportFailure if reason.contains("SSL routines") => Code::SSL,
+        _ => code,
+    }
+}
+
+/// Whether an error says why the cluster cannot be used, and not only that.
+pub(super) fn names_cause(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::UnsupportedSASLMechanism
+            | Code::IllegalSASLState
+            | Code::SSL
+            | Code::Resolve
+            | Code::ClusterAuthorizationFailed
+    )
 }
 
 #[cfg(test)]
@@ -105,6 +133,17 @@ mod tests {
         ] {
             assert_eq!(sort(code), Verdict::Wait, "{code:?}");
         }
+    }
+
+    #[test]
+    fn a_certificate_that_is_turned_away_is_not_taken_for_a_lost_connection() {
+        let turned_away =
+            "Receive failed: error:0A000412:SSL routines::sslv3 alert bad certificate";
+        assert_eq!(cause(Code::BrokerTransportFailure, turned_away), Code::SSL);
+        let reset = "Receive failed: Connection reset by peer";
+        let lost = Code::BrokerTransportFailure;
+        assert_eq!(cause(lost, reset), lost);
+        assert!(names_cause(Code::SSL) && !names_cause(lost));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! The handle that shards hold on one Kafka cluster, and how a lane is started.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::SeqCst;
@@ -9,16 +8,18 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
+use super::complaints::Trouble;
 use super::feeder::Feeder;
 use super::limits;
 use super::outcome::{Offer, Refusal, ReportSink};
 use super::pace::Pace;
 use super::producer::{self, Producers};
+use super::properties::{self, Properties, PropertyFault};
 use super::room::Room;
 use super::scout;
 use super::shared::Shared;
 use super::spool::{self, Opened, SpoolReading};
-use super::stats::LaneStats;
+use super::stats::{LaneState, LaneStats};
 
 /// What the configuration says of one cluster.
 #[derive(Clone, Debug)]
@@ -27,7 +28,7 @@ pub struct LaneConfig {
     /// `host:port` of some brokers.
     pub brokers: Vec<String>,
     /// Passed to librdkafka as they are.
-    pub properties: BTreeMap<String, String>,
+    pub properties: Properties,
     /// Topics to look up at once, so that a missing one is told of before the first device
     /// publishes.
     pub topics: Vec<String>,
@@ -56,7 +57,7 @@ impl LaneConfig {
         LaneConfig {
             name: name.into(),
             brokers,
-            properties: BTreeMap::new(),
+            properties: Properties::default(),
             topics: Vec::new(),
             bounds: LaneBounds::default(),
             requests_per_sec: limits::REQUESTS_PER_SEC_DEFAULT,
@@ -138,9 +139,10 @@ impl Lane {
         let client_config = producer::client_config(&config.brokers, &config.properties);
         let producers = Producers::start(&client_config, &shared).map_err(|error| {
             let advice = "see CONFIGURATION.md of librdkafka for names and values";
+            let said = properties::describe(&error);
             fail(
                 "properties",
-                format!("librdkafka refuses them: {error}; {advice}"),
+                format!("librdkafka refuses them: {said}; {advice}"),
             )
         })?;
         let source = Arc::new(Mutex::new(Arc::downgrade(producers.client(1))));
@@ -235,6 +237,14 @@ impl Lane {
     /// Kafka has not taken anything for a while: what a route wants rejected then is to be.
     pub fn is_down(&self) -> bool {
         self.shared.health.is_down()
+    }
+
+    /// Why the cluster does not answer, as long as it does not.
+    pub fn trouble(&self) -> Option<Trouble> {
+        match self.stats().state() {
+            LaneState::Up => None,
+            _ => self.shared.complaints.kept(),
+        }
     }
 
     /// What the spool holds and has done, if there is one.
@@ -338,7 +348,12 @@ fn check(config: &LaneConfig) -> Result<(), LaneError> {
             );
         }
     }
-    Ok(())
+    match config.properties.faults().into_iter().next() {
+        Some(PropertyFault { name, wrong, right }) => {
+            fail(&format!("properties.{name}"), format!("{wrong}; {right}"))
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

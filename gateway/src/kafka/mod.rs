@@ -52,14 +52,17 @@ pub mod limits;
 mod outcome;
 pub mod partition;
 mod policy;
+mod properties;
 mod ticket;
 pub mod topic_name;
 
 pub use batch::{Batch, RecordWriter};
+pub use complaints::Trouble;
 pub use embedded::{Embedded, EmbeddedError};
 pub use lane::{Lane, LaneBounds, LaneConfig, LaneError, SpoolConfig};
 pub use outcome::{Offer, Outcome, Refusal, ReportSink};
 pub use policy::Policy;
+pub use properties::{Properties, PropertyFault};
 pub use spool::SpoolReading;
 pub use stats::{LaneState, LaneStats};
 pub use ticket::Ticket;

@@ -1,8 +1,7 @@
 //! The rdkafka producer of a lane: its settings, its delivery reports, and what it complains about.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -13,9 +12,11 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext, PurgeConfig};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
+use super::complaints::Trouble;
 use super::errors;
 use super::flight::Claim;
 use super::limits;
+use super::properties::Properties;
 use super::shared::Shared;
 
 /// What a lane sets unless the configuration says otherwise.
@@ -49,23 +50,20 @@ const BULK_LINGER_MS: &str = "0.5";
 const MESSAGE_BYTES_MAX_DEFAULT: usize = 1_000_000;
 
 /// The largest record that the cluster is configured to take.
-pub(super) fn message_bytes_max(properties: &BTreeMap<String, String>) -> usize {
+pub(super) fn message_bytes_max(properties: &Properties) -> usize {
     let configured = properties
         .get("message.max.bytes")
         .and_then(|value| value.parse().ok());
     configured.unwrap_or(MESSAGE_BYTES_MAX_DEFAULT)
 }
 
-pub(super) fn client_config(
-    brokers: &[String],
-    properties: &BTreeMap<String, String>,
-) -> ClientConfig {
+pub(super) fn client_config(brokers: &[String], properties: &Properties) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers.join(","));
     for (name, value) in PROPERTIES {
         config.set(name, value);
     }
-    for (name, value) in properties {
+    for (name, value) in properties.iter() {
         config.set(name, value);
     }
     config
@@ -233,6 +231,7 @@ impl ClientContext for Reports {
             return;
         }
         let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
+        let code = errors::cause(code, reason);
         if code == Code::AllBrokersDown {
             self.shared.note_brokers_down();
         }
@@ -240,6 +239,13 @@ impl ClientContext for Reports {
             self.shared.fatal.store(true, SeqCst);
             self.shared.bell.ring();
         }
+        let trouble = Trouble {
+            error: format!("{code:?}"),
+            reason: reason.to_owned(),
+            remedy: errors::remedy(code),
+        };
+        let (complaints, names_cause) = (&self.shared.complaints, errors::names_cause(code));
+        complaints.keep(trouble, names_cause, Instant::now());
         self.complain(code, reason);
     }
 }

@@ -176,6 +176,10 @@ impl control::LaneStats for Window {
         }
     }
 
+    fn trouble(&self) -> Option<kafka::Trouble> {
+        self.0.trouble()
+    }
+
     fn spooled(&self) -> u64 {
         self.0.stats().spooled()
     }

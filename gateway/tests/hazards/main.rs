@@ -14,6 +14,7 @@ mod descriptors;
 mod drain;
 mod groups;
 mod hammer;
+mod kafka_security;
 mod limits;
 mod malformed;
 mod message_expiry;

@@ -230,7 +230,7 @@ fn a_hundred_thousand_records_are_answered_once_each_and_are_in_kafka_in_order()
     assert_eq!(lane.drain(PATIENCE), 0);
     assert_eq!((lane.pending(), lane.pending_bytes()), (0, 0));
     assert_eq!(lane.stats().delivered(), 100_000);
-    assert_eq!(lane.stats().state(), crate::kafka::LaneState::Up);
+    assert_eq!(lane.stats().state(), LaneState::Up);
     let seen = read_back(&mock.bootstrap_servers());
     assert_eq!(seen.len(), 100_000);
     assert!(seen.values().all(|count| *count == 1));
@@ -386,7 +386,7 @@ fn a_bad_configuration_is_told_with_its_key() {
     };
     let (key, text) = told(&|config| property(config, "no.such.thing", "1"));
     assert!(
-        key == "properties" && text.contains("no.such.thing"),
+        key == "properties.no.such.thing" && text.contains("No such"),
         "{text}"
     );
     assert_eq!(

@@ -147,6 +147,11 @@ impl Gateway {
         metrics::scrape(self.control)
     }
 
+    /// What the control plane has at this path.
+    pub(crate) fn ask(&self, path: &str) -> String {
+        metrics::fetch(self.control, path).1
+    }
+
     /// Waits until the metrics satisfy `condition`, which `what` says in words, and returns them.
     pub(crate) fn wait_until(&self, what: &str, condition: impl Fn(&Metrics) -> bool) -> Metrics {
         let met = ask_until(DEADLINE, || {
@@ -197,6 +202,11 @@ impl Gateway {
     /// What the gateway has logged lately.
     pub(crate) fn log(&self) -> String {
         self.stderr.tail(64 << 10)
+    }
+
+    /// Everything that the gateway has logged.
+    pub(crate) fn whole_log(&self) -> String {
+        self.stderr.tail(usize::MAX)
     }
 }
 

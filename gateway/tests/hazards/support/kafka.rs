@@ -21,6 +21,9 @@ pub(crate) struct Record {
     pub(crate) mqtt_topic: Vec<u8>,
 }
 
+/// The last listener of the third node lies so far behind the first of the first.
+const PORTS: u16 = 25;
+
 /// Everything a topic holds at this moment, in order within each partition.
 pub(crate) fn read_topic(bootstrap: &str, topic: &str) -> Vec<Record> {
     let consumer: BaseConsumer = ClientConfig::new()
@@ -103,19 +106,41 @@ pub(crate) struct RealKafka {
 impl RealKafka {
     /// Starts it with the topic `mqtt` of 12 partitions; topics are never made by use.
     pub(crate) fn start() -> RealKafka {
-        let port = free_port_pair();
+        RealKafka::start_with(&[])
+    }
+
+    /// The same with options of `kafka-node.sh`.
+    pub(crate) fn start_with(options: &[&str]) -> RealKafka {
+        let port = free_ports();
         let name = format!("kafka-{}-{port}", std::process::id());
         let kafka = RealKafka {
             folder: PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name),
             port,
         };
-        kafka.order(&["start"]);
+        kafka.order(&[&["start"], options].concat());
         kafka.create("mqtt");
         kafka
     }
 
     pub(crate) fn bootstrap(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        self.listener(0)
+    }
+
+    /// Another listener of the first node, counted as `kafka-node.sh` has it.
+    pub(crate) fn listener(&self, offset: u16) -> String {
+        format!("127.0.0.1:{}", self.port + offset)
+    }
+
+    /// A file that the cluster has made, as its CA.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Runs a class of Kafka's own tools.
+    pub(crate) fn tool(&self, class: &str, arguments: &[&str]) {
+        let bootstrap = self.bootstrap();
+        let reach = ["tool", class, "--bootstrap-server", &bootstrap];
+        self.order(&[&reach, arguments].concat());
     }
 
     pub(crate) fn create(&self, topic: &str) {
@@ -181,15 +206,15 @@ impl Drop for RealKafka {
     }
 }
 
-/// Two neighbouring free ports, for the broker and its controller. They lie below the range from
-/// which the kernel takes the ports of outgoing connections, so no client can sit on them later.
-fn free_port_pair() -> u16 {
+/// Neighbouring free ports, enough for three nodes with all their listeners. They lie below the range from which the kernel takes the ports of outgoing connections, so no client
+/// can sit on them later.
+fn free_ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 20_000 + (std::process::id() % 500) as u16 * 20;
+    let first = 20_000 + (std::process::id() % 20) as u16 * 400;
     loop {
-        let port = first + NEXT.fetch_add(2, Ordering::Relaxed);
-        let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
-        if free(port) && free(port + 1) {
+        let port = first + NEXT.fetch_add(PORTS, Ordering::Relaxed);
+        let is_free = |offset| TcpListener::bind(("127.0.0.1", port + offset)).is_ok();
+        if (0..PORTS).all(is_free) {
             return port;
         }
     }

@@ -74,7 +74,8 @@ pub(crate) fn scrape(control: SocketAddr) -> Metrics {
     Metrics { text, samples }
 }
 
-fn fetch(control: SocketAddr, path: &str) -> (String, String) {
+/// The head and the body of the answer to a GET.
+pub(super) fn fetch(control: SocketAddr, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(control).expect("the control port listens");
     stream
         .set_read_timeout(Some(DEADLINE))
