@@ -38,6 +38,7 @@ want_test() {
   want npm npm
   want golang-go go
   want util-linux flock
+  want iproute2 ip
 }
 
 # Kafka 4 runs on Java 17 and later; javac since the tests run single-file programs.

@@ -72,7 +72,7 @@ stock_clients() { # stock_clients LOGS [--durable]
 # A test that was ended from outside leaves its Kafka behind: end those that lie in our own folder.
 end_stray_kafkas() {
   local folder
-  for folder in target/tmp/kafka-*/ target/tmp/stock-kafka/; do
+  for folder in target/tmp/kafka-*/ target/tmp/stock-kafka/ target/chaos/kafka/; do
     [ -d "$folder" ] && KAFKA_NODE_DIR=$folder "$kafka_node" clean
   done
 }
@@ -96,10 +96,12 @@ step stock-clients  stock_clients clients
 step stock-durable  stock_clients durable --durable
 step scram          python3 gateway/tests/stock/scram.py --gateway "$gateway"
 finish hazards
+begin chaos         tools/chaos.py --minutes 2
 step demo-small     env DEMO_CLIENTS=1000 DEMO_RATE=2000 DEMO_SECS=5 tools/demo.sh
 finish fetch-deny
 begin deny          deny
 step fuzz           fuzz
 finish deny
 step conformance    tools/conformance.py
+finish chaos
 summary
