@@ -4,7 +4,7 @@ MINUTES ?= 10
 SECONDS ?= 3
 CONNECTIONS ?= 1000000
 
-.PHONY: help demo test fuzz bench bench-mqtt c1m compare
+.PHONY: help demo test fuzz bench bench-mqtt c1m compare chaos
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "make %-10s %s\n", $$1, $$2 }'
@@ -20,6 +20,11 @@ test: ## install what the tests need, then run everything; ends with a table
 fuzz: ## fuzz the protocol for MINUTES=10 per target
 	@tools/setup.sh demo
 	gateway/proto/fuzz/run.sh $$(( $(MINUTES) * 60 ))
+
+chaos: ## break Kafka, its network and the gateway under load for MINUTES=10, SEED=n, books open
+	@tools/setup.sh test
+	cargo build --release --locked --quiet -p tributary -p tributary-loadgen
+	@tools/chaos.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 bench: ## measure against floor, mosquitto and Kafka, SECONDS=3 per trial (2: a quick look)
 	@tools/setup.sh bench

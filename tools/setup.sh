@@ -46,6 +46,7 @@ want_test() {
   want npm npm
   want golang-go go
   want util-linux flock
+  want iproute2 ip
 }
 
 want_bench() {

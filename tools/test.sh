@@ -74,7 +74,7 @@ stock_clients() { # stock_clients LOGS [--durable]
 # A test that was ended from outside leaves its Kafka behind: end those that lie in our own folder.
 end_stray_kafkas() {
   local folder
-  for folder in target/tmp/kafka-*/ target/tmp/stock-kafka/; do
+  for folder in target/tmp/kafka-*/ target/tmp/stock-kafka/ target/chaos/kafka/; do
     [ -d "$folder" ] && KAFKA_NODE_DIR=$folder "$kafka_node" clean
   done
 }
@@ -98,6 +98,7 @@ step stock-clients  stock_clients clients
 step stock-durable  stock_clients durable --durable
 step scram          python3 gateway/tests/stock/scram.py --gateway "$gateway"
 finish hazards
+begin chaos         tools/chaos.py --minutes 2
 step demo-small     env DEMO_CLIENTS=1000 DEMO_RATE=2000 DEMO_SECS=5 tools/demo.sh
 step c1m-50000      tools/c1m.py --connections 50000 --hold 2 --force --check --out target/c1m-50000 \
   --only subscribed storm-reset storm-kill
@@ -106,4 +107,5 @@ begin deny          deny
 step fuzz           fuzz
 finish deny
 step conformance    tools/conformance.py
+finish chaos
 summary

@@ -14,10 +14,11 @@ mod shards;
 mod signals;
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tributary_proto::close::Close;
@@ -40,6 +41,9 @@ use shards::Parts;
 
 /// Connections a listener lets wait for their accept; 65,535 costs nothing until used.
 const LISTEN_BACKLOG: i32 = 65_535;
+/// How long a port may still be held by a gateway that is dead, and how often to look.
+const PREDECESSOR_WAIT_MAX: Duration = Duration::from_secs(2);
+const PREDECESSOR_LOOK: Duration = Duration::from_millis(5);
 /// How long shards may take to close what is left once the time to drain is over.
 const ABANDON_WAIT: Duration = Duration::from_secs(5);
 
@@ -142,7 +146,7 @@ impl Gateway {
         }
         lines += &format!("listening control {}\nready\n", self.control_address);
         self.readiness.on_listening();
-        let mut stdout = std::io::stdout();
+        let mut stdout = io::stdout();
         // Nobody may be reading; the gateway serves all the same.
         let _ = stdout
             .write_all(lines.as_bytes())
@@ -204,7 +208,7 @@ fn listen(
     let mut addresses = Vec::new();
     for configured in &settings.listeners {
         let address = configured.address;
-        let listeners = tributary_ring::listeners(address, rings, LISTEN_BACKLOG)
+        let listeners = listen_after_predecessor(address, rings)
             .map_err(|error| cannot_listen(&configured.name, address, &error))?;
         addresses.push(
             listeners[0]
@@ -219,15 +223,30 @@ fn listen(
     Ok((per_ring, addresses))
 }
 
-fn cannot_listen(name: &str, address: SocketAddr, error: &std::io::Error) -> Refusal {
+/// Waits a little for a port that is taken: the kernel ends the rings of a gateway that was killed,
+/// and with them its listeners, some time after it has said that the process is gone (15 ms with
+/// 500 clients). Who starts it again at once would else be told that another process listens.
+fn listen_after_predecessor(address: SocketAddr, rings: usize) -> io::Result<Vec<TcpListener>> {
+    let until = Instant::now() + PREDECESSOR_WAIT_MAX;
+    loop {
+        match tributary_ring::listeners(address, rings, LISTEN_BACKLOG) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < until => {
+                thread::park_timeout(PREDECESSOR_LOOK);
+            }
+            answer => return answer,
+        }
+    }
+}
+
+fn cannot_listen(name: &str, address: SocketAddr, error: &io::Error) -> Refusal {
     let remedy = match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
+        io::ErrorKind::AddrInUse => {
             "another process has it: end that one, or choose another port by --listen"
         }
-        std::io::ErrorKind::PermissionDenied => {
+        io::ErrorKind::PermissionDenied => {
             "ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or choose a higher port"
         }
-        std::io::ErrorKind::AddrNotAvailable => "no interface of this host has that address",
+        io::ErrorKind::AddrNotAvailable => "no interface of this host has that address",
         _ => "choose another address by --listen ADDR:PORT",
     };
     format!("[listen.{name}]: cannot listen on {address}: {error}; {remedy}")

@@ -226,7 +226,7 @@ pub struct PublishArgs {
     /// Messages per second over all devices; 0 is a closed loop, as fast as answers come.
     #[arg(long, value_name = "R", default_value_t = 1_000.0, value_parser = amount)]
     pub rate: f64,
-    /// How long to publish.
+    /// How long to publish; SIGINT or SIGTERM ends it early, a second one at once.
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = amount)]
     pub duration: f64,
     /// Quality of service.

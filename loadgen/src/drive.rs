@@ -161,6 +161,11 @@ impl Drive {
         }
     }
 
+    /// Whether there was an interrupt since the last call.
+    pub fn take_interrupt(&self) -> bool {
+        self.interrupted.swap(false, Ordering::Relaxed)
+    }
+
     fn sample(&mut self, now: Now) {
         let now_ns = self.clock.now_ns();
         if now_ns >= self.sampled_ns + SAMPLE_NS && self.curve.len() < SAMPLES_MAX {

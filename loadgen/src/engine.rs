@@ -190,7 +190,7 @@ impl Engine {
                     true => self.now_ns >= until_ns,
                     false => pacer.next_ns().is_none(),
                 };
-                if over {
+                if over || self.stage.is_last_call() {
                     self.start_draining();
                 }
             }
@@ -293,7 +293,10 @@ impl Engine {
     }
 
     fn timeout(&self) -> Timespec {
-        let pace_ns = self.pacer.as_ref().and_then(Pacer::next_ns);
+        // After the last call the pacer's times are over, and nobody comes for them.
+        let is_sending = matches!(self.phase, Phase::Sending { .. });
+        let pacer = self.pacer.as_ref().filter(|_| is_sending);
+        let pace_ns = pacer.and_then(Pacer::next_ns);
         let due_ns = [
             self.opener.next_ns(),
             pace_ns,

@@ -32,7 +32,13 @@ pub fn run(args: &PublishArgs) -> Result<(), Failure> {
     let before = drive.look(args.clients.server_pid)?;
     drive.stage.start(drive.clock.now_ns() + START_DELAY_NS);
     let stage = std::sync::Arc::clone(&drive.stage);
-    let is_whole = drive.watch(|_, _| stage.all_finished());
+    let mut is_whole = drive.watch(|_, _| stage.all_finished());
+    if !is_whole && drive.take_interrupt() {
+        // Whoever ends a run early wants to know what became of what was sent; a second interrupt
+        // does not wait for that.
+        stage.call_last();
+        is_whole = drive.watch(|_, _| stage.all_finished());
+    }
     let after = drive.look(args.clients.server_pid)?;
     let ran = drive.finish(ledger.as_ref())?;
     report(args, &ran, is_whole, [&before, &after])

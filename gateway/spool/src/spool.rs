@@ -67,7 +67,8 @@ pub struct Spool {
     disk: Box<dyn Disk>,
     segment_bytes: u64,
     bytes_max: u64,
-    /// Oldest first. The newest is never given up: its name keeps the sequence numbers going.
+    /// Oldest first. The newest is given up only where the disk has no room for another beside it:
+    /// its name keeps the sequence numbers going, also where the marker cannot be read.
     segments: VecDeque<Segment>,
     /// Writes to the newest segment. What an earlier process left behind is never appended to: of
     /// what is behind its end nobody can say when it was written.

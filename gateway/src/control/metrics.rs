@@ -50,10 +50,13 @@ impl fmt::Debug for Books {
 
 impl Collector for Books {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        // What was promised is read before what keeps it, and each place before the one that
+        // records go to from there: so no scrape shows more acknowledged than Kafka and the spool
+        // have.
         self.encode_books(&mut encoder)?;
-        self.encode_loops(&mut encoder)?;
-        self.encode_lanes(&mut encoder)?;
         self.encode_spools(&mut encoder)?;
+        self.encode_lanes(&mut encoder)?;
+        self.encode_loops(&mut encoder)?;
         encode_process(&mut encoder)
     }
 }

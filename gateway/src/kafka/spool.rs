@@ -15,7 +15,7 @@ mod window;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -329,9 +329,10 @@ impl Spooler {
 
 fn note(desk: &Desk, spool: &Spool) {
     let (from, into) = (spool.counters(), &desk.counters);
-    into.messages.store(from.records, Relaxed);
     into.bytes.store(from.bytes, Relaxed);
     into.fsyncs.store(from.fsyncs, Relaxed);
     into.corrupt.store(from.corrupt_records, Relaxed);
     into.torn_bytes.store(from.torn_bytes, Relaxed);
+    // Last, and read first: who finds a record gone from here finds what has become of it.
+    into.messages.store(from.records, Release);
 }

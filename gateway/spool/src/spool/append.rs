@@ -77,13 +77,14 @@ impl Spool {
         self.commit()?;
         let base = self.last + 1;
         let capacity = self.segment_bytes.max(RECORDS_AT + bytes);
-        let is_recycled = self.has_spare && capacity == self.segment_bytes;
-        self.has_spare = false;
-        let writer = Writer::prepare(&*self.disk, base, capacity, is_recycled);
-        let writer = writer.inspect_err(|_| {
-            // Gives back what room it took; the next try makes it anew in any case.
-            let _ = self.disk.remove(SPARE);
-        })?;
+        let writer = match self.prepare(base, capacity) {
+            // Whoever has nothing to keep needs no room for two.
+            Err(error) if is_no_room(&error) && self.is_empty() && !self.segments.is_empty() => {
+                self.give_up_all()?;
+                self.prepare(base, capacity)?
+            }
+            answer => answer?,
+        };
         self.fsynced(writer.file.sync())?;
         self.disk.rename(SPARE, &segment::name(base))?;
         let named = self.disk.sync();
@@ -98,6 +99,16 @@ impl Spool {
         });
         self.writer = Some(writer);
         self.release()
+    }
+
+    fn prepare(&mut self, base: u64, capacity: u64) -> io::Result<Writer> {
+        let is_recycled = self.has_spare && capacity == self.segment_bytes;
+        self.has_spare = false;
+        let writer = Writer::prepare(&*self.disk, base, capacity, is_recycled);
+        writer.inspect_err(|_| {
+            // Gives back what room it took; the next try makes it anew in any case.
+            let _ = self.disk.remove(SPARE);
+        })
     }
 
     /// Writes and fsyncs what was appended.

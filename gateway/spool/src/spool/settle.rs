@@ -36,17 +36,39 @@ impl Spool {
         if !self.is_oldest_settled() || self.failure.is_some() {
             return Ok(());
         }
+        self.mark_for_good()?;
+        while self.is_oldest_settled() {
+            self.forget_oldest()?;
+        }
+        Ok(())
+    }
+
+    /// Gives up a log of which all is settled, the newest segment too. Until there is another one,
+    /// it is the marker alone that keeps the numbers going.
+    pub(super) fn give_up_all(&mut self) -> io::Result<()> {
+        self.mark_for_good()?;
+        self.writer = None;
+        while !self.segments.is_empty() {
+            self.forget_oldest()?;
+        }
+        let named = self.disk.sync();
+        self.fsynced(named)
+    }
+
+    /// The marker is on disk when this returns.
+    fn mark_for_good(&mut self) -> io::Result<()> {
         self.mark()?;
         let marked = self.marker.sync();
-        self.fsynced(marked)?;
-        while self.is_oldest_settled() {
-            let oldest = self.segments[0];
-            self.give_up(&segment::name(oldest.base))?;
-            self.segments.pop_front();
-            self.bytes -= oldest.bytes();
-            self.cursor.take_if(|cursor| cursor.base() == oldest.base);
-            self.refusals_left = 0;
-        }
+        self.fsynced(marked)
+    }
+
+    fn forget_oldest(&mut self) -> io::Result<()> {
+        let oldest = self.segments[0];
+        self.give_up(&segment::name(oldest.base))?;
+        self.segments.pop_front();
+        self.bytes -= oldest.bytes();
+        self.cursor.take_if(|cursor| cursor.base() == oldest.base);
+        self.refusals_left = 0;
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use super::ground::*;
 use super::platter::Platter;
-use crate::limits::{MARKER_RECORDS_MAX, RECORD_BYTES_MAX};
+use crate::limits::{MARKER_RECORDS_MAX, RECORD_BYTES_MAX, REFUSALS};
 use crate::{AppendError, Options, Spool};
 
 fn open(platter: &Platter, options: Options) -> Spool {
@@ -234,6 +234,34 @@ fn a_segment_that_is_used_again_and_still_empty_has_no_torn_end() {
     let (mut spool, recovered) = Spool::on(Box::new(platter.kill()), OPTIONS).expect("it opens");
     assert_eq!((recovered.torn_bytes, recovered.corrupt_records), (0, 0));
     assert_eq!(numbers(&mut spool, 100), (36..=70).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_disk_with_room_for_one_segment_takes_records_again_whenever_all_is_settled() {
+    let mut platter = Platter::new(1);
+    platter.state().room_bytes = 13_000;
+    let per_segment = (8_192 - 4_096) / 116;
+    let mut expected = 0;
+    for round in 0..10 {
+        let mut spool = open(&platter, OPTIONS);
+        assert_eq!(spool.last(), expected, "round {round}");
+        for _ in 0..3 {
+            // Also what comes again since the marker was not on disk when the power went.
+            spool.settle(u64::MAX).expect("the disk works");
+            let before = spool.last();
+            // Many times, since a disk that was full is not asked at once.
+            for _ in 0..REFUSALS + 200 {
+                let _ = spool.append(&record(spool.last() + 1, 100));
+            }
+            assert_eq!(spool.last(), before + per_segment, "round {round}");
+            spool.sync().expect("what was taken has its room");
+            let kept: Vec<_> = (before + 1..=spool.last()).collect();
+            assert_eq!(numbers(&mut spool, 100), kept);
+        }
+        expected = spool.last();
+        drop(spool);
+        platter = platter.lose_power();
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the lane's thread and the spool's thread leave each other, and what the spool counts.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
 use crossbeam_queue::{ArrayQueue, SegQueue};
 
@@ -93,7 +93,7 @@ impl Desk {
     pub(in crate::kafka) fn read(&self) -> SpoolReading {
         let counters = &self.counters;
         SpoolReading {
-            messages: counters.messages.load(Relaxed),
+            messages: counters.messages.load(Acquire),
             bytes: counters.bytes.load(Relaxed),
             fsyncs: counters.fsyncs.load(Relaxed),
             recovered: self.recovered,
