@@ -6,6 +6,7 @@
 //! ```
 
 mod common;
+mod downlinks;
 mod lanes;
 mod layout;
 mod memory;
@@ -32,6 +33,7 @@ use crate::mailbox::{Mailbox, Mailboxes};
 use crate::store::Store;
 use crate::{bound, kafka, log};
 use common::Common;
+use downlinks::Downlinks;
 use lanes::Lanes;
 use layout::Layout;
 use shards::Parts;
@@ -84,6 +86,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Refusal> {
 struct Gateway {
     mailboxes: Mailboxes,
     lanes: Lanes,
+    downlinks: Downlinks,
     /// Ended after the shards, so that what they wrote down last is on disk.
     store: Option<Store>,
     readiness: Arc<Readiness>,
@@ -113,12 +116,15 @@ impl Gateway {
             books: &books,
         };
         parts.start(&mut common, listeners, &happenings.0)?;
+        let hasher = common.hasher.clone();
+        let downlinks = Downlinks::start(settings, &lanes, &mailboxes, hasher)?;
         let readiness = Arc::new(Readiness::new());
         let (control, control_address) = control::serve(
             settings.control.address,
             ControlState {
                 books,
                 lanes: lanes.stats(),
+                downlinks: downlinks.tallies(),
                 readiness: Arc::clone(&readiness),
                 routes: settings.routes.clone(),
                 token: settings.control.token.clone(),
@@ -135,6 +141,7 @@ impl Gateway {
         Ok(Self {
             mailboxes,
             lanes,
+            downlinks,
             store: common.into_store(),
             readiness,
             control,
@@ -176,6 +183,7 @@ impl Gateway {
         let deadline = Instant::now() + drain_max;
         tracing::info!(seconds_max = drain_max.as_secs(), "draining");
         self.readiness.on_draining();
+        self.downlinks.stop();
         self.mailboxes.0.iter().for_each(Mailbox::order_drain);
         let mut ended = self.happenings.1.recv_timeout(drain_max);
         if !matches!(ended, Ok(Happening::ShardsEnded(_))) {
@@ -188,6 +196,7 @@ impl Gateway {
             Err(RecvTimeoutError::Timeout) => tracing::error!("a shard did not end; leaving it"),
             Ok(Happening::AskedToEnd) | Err(RecvTimeoutError::Disconnected) => {}
         }
+        self.downlinks.end();
         let left = self
             .lanes
             .drain(deadline.max(Instant::now() + Duration::from_secs(1)));

@@ -13,6 +13,7 @@ mod addresses;
 mod auth;
 mod clusters;
 mod document;
+mod downlinks;
 mod environment;
 mod faults;
 mod mqtt;
@@ -33,8 +34,8 @@ use document::Table;
 pub use faults::{Fault, Faults, Place};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
-    Cluster, Control, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt, Overload, Protocol,
-    QueueDrop, Settings, Shards, Store, Token,
+    Cluster, Control, Downlink, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt, Overload,
+    Protocol, QueueDrop, Settings, Shards, Store, Token,
 };
 
 /// The settings of a run with these arguments in this environment.
@@ -79,6 +80,8 @@ fn assemble(
     let listeners = addresses::listeners(&mut top, &args.listen);
     let clusters = clusters::clusters(&mut top, &args.kafka);
     let (mut rules, places) = routes::read(&mut top);
+    let (mut downlinks, downlink_places) = downlinks::read(&mut top);
+    let node = downlinks::node(&mut top);
     let mqtt = mqtt::mqtt(&mut top);
     let store = store::store(&mut top);
     let auth = auth::users(&mut top);
@@ -88,6 +91,8 @@ fn assemble(
     let drain = sections::drain(&mut top);
     let log = sections::log(&mut top);
     let kafka = routes::settle_clusters(&mut rules, &places, &clusters, &mut top);
+    let kafka =
+        downlinks::settle_clusters(&mut downlinks, &downlink_places, &clusters, kafka, &mut top);
     routes::check(&rules, &places, check_routes, &mut top);
     top.close();
     Settings {
@@ -95,6 +100,8 @@ fn assemble(
         clusters,
         kafka,
         routes: rules,
+        downlinks,
+        node,
         mqtt,
         store,
         auth,
