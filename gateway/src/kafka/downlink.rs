@@ -13,6 +13,7 @@
 
 mod catch_up;
 mod command;
+mod committer;
 mod consumer;
 mod ledger;
 mod partitions;

@@ -1,7 +1,6 @@
 //! The rdkafka consumer of a reader: its settings, and what it tells besides records.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -10,7 +9,6 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Statistics;
-use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use crate::kafka::complaints::Complaints;
@@ -76,8 +74,6 @@ pub(super) struct Level {
 #[derive(Debug, Default)]
 pub(super) struct News {
     pub(super) complaints: Complaints,
-    pub(super) commits: AtomicU64,
-    pub(super) commit_failed: AtomicBool,
     levels: Mutex<Vec<Level>>,
 }
 
@@ -112,20 +108,7 @@ impl Events {
     }
 }
 
-impl ConsumerContext for Events {
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        match result {
-            Ok(()) => {
-                self.news.commits.fetch_add(1, Ordering::Relaxed);
-            }
-            Err(error) => {
-                self.news.commit_failed.store(true, Ordering::Relaxed);
-                let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
-                self.complain(code, "offsets were not committed; they will be tried again");
-            }
-        }
-    }
-}
+impl ConsumerContext for Events {}
 
 impl ClientContext for Events {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {

@@ -14,13 +14,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::catch_up::CatchUp;
 use super::command::{Command, CommandSink, Fate, Post};
+use super::committer::Committer;
 use super::consumer::{self, Client, Events, News};
 use super::ledger::Ledger;
 use super::partitions;
@@ -101,8 +102,12 @@ impl Downlink {
             .collect();
         let tallies = feeds.iter().map(|feed| Arc::clone(&feed.tally)).collect();
         let shared = Arc::new(Shared::default());
+        let client = Arc::new(client);
+        let committer = Committer::start(Arc::clone(&client))
+            .map_err(|error| DownlinkError(error.to_string()))?;
         let reader = Reader {
-            client: Arc::new(client),
+            client,
+            committer,
             news,
             feeds,
             partitions: Vec::new(),
@@ -191,6 +196,7 @@ struct Stashed {
 
 struct Reader {
     client: Arc<Client>,
+    committer: Committer,
     news: Arc<News>,
     feeds: Vec<Feed>,
     partitions: Vec<Partition>,
@@ -320,7 +326,10 @@ impl Reader {
     /// A partition that begins at its end is committed at once: a gateway that is killed before its
     /// first record would else begin at a later end.
     fn commit(&mut self) {
-        if self.news.commit_failed.swap(false, Ordering::Relaxed) {
+        if self.committer.is_busy() {
+            return;
+        }
+        if self.committer.take_failed() {
             self.forget_commits();
         }
         let mut list = TopicPartitionList::new();
@@ -334,9 +343,8 @@ impl Reader {
             let added = list.add_partition_offset(topic, partition.number, Offset::Offset(offset));
             debug_assert!(added.is_ok(), "an offset that was read is one");
         }
-        // What fails here or later is tried again: see the callback.
-        if list.count() > 0 && self.client.commit(&list, CommitMode::Async).is_err() {
-            self.news.commit_failed.store(true, Ordering::Relaxed);
+        if list.count() > 0 {
+            self.committer.commit(list);
         }
     }
 
@@ -347,21 +355,17 @@ impl Reader {
     }
 
     fn commit_last(&mut self) {
-        let confirmed = self.news.commits.load(Ordering::Relaxed);
         let deadline = Instant::now() + LAST_COMMIT_MAX;
-        self.forget_commits();
         self.commit();
-        while !self.partitions.is_empty()
-            && self.news.commits.load(Ordering::Relaxed) == confirmed
-            && Instant::now() < deadline
-        {
-            // Only its callbacks are wanted; what was read now is read again by the next.
-            let _ = self.client.poll(POLL);
+        // Once more for what was handed off while an earlier one was on its way.
+        while self.committer.is_busy() && Instant::now() < deadline {
+            std::thread::park_timeout(ROOM_WAIT);
+            self.commit();
         }
     }
 
     fn tell_levels(&mut self) {
-        let commits = self.news.commits.load(Ordering::Relaxed);
+        let commits = self.committer.confirmed();
         let new_commits = commits - std::mem::replace(&mut self.commits_counted, commits);
         for (place, feed) in self.feeds.iter().enumerate() {
             let own = self.partitions.iter().filter(|one| one.feed == place);
