@@ -57,6 +57,8 @@ fn nanos(table: &RouteTable, ids: &[String]) -> f64 {
                     topic: "dw/hall-7/t",
                     user: "",
                     qos: 1,
+                    response_topic: "",
+                    correlation_data: &[],
                 };
                 black_box(route.lane(black_box(&context)));
             }

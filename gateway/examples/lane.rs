@@ -170,6 +170,8 @@ fn publish(
                 topic: "site/a12/line/7/temp",
                 user: "",
                 qos: 1,
+                response_topic: "",
+                correlation_data: &[],
             };
             let bytes = route.weigh(&context, payload.len());
             if lane.admit(bytes) != Offer::Accepted {

@@ -31,6 +31,8 @@ pub mod books;
 
 pub mod log;
 
+pub mod braces;
+
 pub mod bound;
 
 pub mod overload;

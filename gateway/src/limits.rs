@@ -89,6 +89,8 @@ pub const DELIVERIES_PER_TURN: usize = 16_384;
 pub const WILLS_DUE_MAX: usize = 1 << 20;
 /// Messages of one shard whose subscribers wait until Kafka has them.
 pub const HELD_MESSAGES_MAX: usize = 64 << 10;
+/// Commands from Kafka that are with a device's session and not acknowledged; the rest waits.
+pub const COMMANDS_WITH_SESSION_MAX: usize = 16;
 /// Strangers of one shard that are proving who they are.
 pub const EXCHANGES_PER_SHARD_MAX: usize = 16 << 10;
 /// Names of groups that a shard remembers for the messages in its sessions.

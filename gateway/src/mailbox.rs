@@ -1,10 +1,11 @@
-//! Where other threads leave notes for a shard: delivery reports, other shards' messages, room in a
-//! lane, what the store has committed, orders to drain.
+//! Where other threads leave notes for a shard: delivery reports, other shards' messages, commands
+//! for its devices, room in a lane, what the store has committed, orders to drain.
 //!
 //! Delivery reports are bounded by what the lanes may have pending, messages of other shards by a
 //! claim that the sender makes first; everything else is a flag or a number. One wake-up serves
 //! however many notes came before it.
 
+mod commands;
 mod note;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crossbeam_queue::SegQueue;
 use tributary_ring::Wake;
 
+pub use commands::Commands;
 pub use note::{Note, Search, ToGroup};
 
 use crate::kafka::{Outcome, ReportSink};

@@ -7,6 +7,7 @@
 
 mod check;
 mod common;
+mod downlinks;
 mod lanes;
 mod layout;
 mod memory;
@@ -35,6 +36,7 @@ use crate::store::Store;
 use crate::{bound, kafka, log};
 pub use check::check;
 use common::Common;
+use downlinks::Downlinks;
 use lanes::Lanes;
 use layout::Layout;
 use shards::Parts;
@@ -75,6 +77,7 @@ pub fn run(args: &RunArgs) -> Result<(), Refusal> {
 struct Gateway {
     mailboxes: Mailboxes,
     lanes: Lanes,
+    downlinks: Downlinks,
     /// Ended after the shards, so that what they wrote down last is on disk.
     store: Option<Store>,
     readiness: Arc<Readiness>,
@@ -104,12 +107,15 @@ impl Gateway {
             books: &books,
         };
         parts.start(&mut common, listeners, &happenings.0)?;
+        let hasher = common.hasher.clone();
+        let downlinks = Downlinks::start(settings, &lanes, &mailboxes, hasher)?;
         let readiness = Arc::new(Readiness::new());
         let (control, control_address) = control::serve(
             settings.control.address,
             ControlState {
                 books,
                 lanes: lanes.stats(),
+                downlinks: downlinks.tallies(),
                 readiness: Arc::clone(&readiness),
                 routes: settings.routes.clone(),
                 token: settings.control.token.clone(),
@@ -126,6 +132,7 @@ impl Gateway {
         Ok(Self {
             mailboxes,
             lanes,
+            downlinks,
             store: common.into_store(),
             readiness,
             control,
@@ -167,6 +174,7 @@ impl Gateway {
         let deadline = Instant::now() + drain_max;
         tracing::info!(seconds_max = drain_max.as_secs(), "draining");
         self.readiness.on_draining();
+        self.downlinks.stop();
         self.mailboxes.0.iter().for_each(Mailbox::order_drain);
         let mut ended = self.happenings.1.recv_timeout(drain_max);
         if !matches!(ended, Ok(Happening::ShardsEnded(_))) {
@@ -179,6 +187,7 @@ impl Gateway {
             Err(RecvTimeoutError::Timeout) => tracing::error!("a shard did not end; leaving it"),
             Ok(Happening::AskedToEnd) | Err(RecvTimeoutError::Disconnected) => {}
         }
+        self.downlinks.end();
         let left = self
             .lanes
             .drain(deadline.max(Instant::now() + Duration::from_secs(1)));

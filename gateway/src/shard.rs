@@ -22,6 +22,7 @@ mod deliver;
 mod events;
 mod gather;
 mod groups;
+mod handoff;
 mod keep;
 mod log_budget;
 mod newcomers;

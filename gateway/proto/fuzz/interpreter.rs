@@ -191,6 +191,7 @@ impl Bench {
             retain: false,
             identifiers: &[],
             group: 0,
+            receipt: None,
         };
         self.call(|session, ctx| session.deliver(&message, delivery, ctx));
     }

@@ -14,6 +14,7 @@ mod auth;
 mod clusters;
 mod destinations;
 mod document;
+mod downlinks;
 mod environment;
 mod faults;
 mod groups;
@@ -35,8 +36,8 @@ use document::Table;
 pub use faults::{Fault, Faults, Place};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
-    Cluster, Control, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt, Overload, Protocol,
-    QueueDrop, Settings, Shards, Store, Token,
+    Cluster, Control, Downlink, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt, Overload,
+    Protocol, QueueDrop, Settings, Shards, Store, Token,
 };
 
 /// The settings of a run with these arguments in this environment.
@@ -82,6 +83,8 @@ fn assemble(
     let clusters = clusters::clusters(&mut top, &args.kafka);
     let groups = groups::groups(&mut top, &clusters);
     let (mut rules, places) = routes::read(&mut top);
+    let (mut downlinks, downlink_places) = downlinks::read(&mut top);
+    let node = downlinks::node(&mut top);
     let mqtt = mqtt::mqtt(&mut top);
     let store = store::store(&mut top);
     let auth = auth::users(&mut top);
@@ -91,6 +94,8 @@ fn assemble(
     let drain = sections::drain(&mut top);
     let log = sections::log(&mut top);
     let kafka = destinations::settle(&mut rules, &places, &clusters, &groups, &mut top);
+    let kafka =
+        downlinks::settle_clusters(&mut downlinks, &downlink_places, &clusters, kafka, &mut top);
     routes::check(&rules, &places, check_routes, &mut top);
     top.close();
     Settings {
@@ -99,6 +104,8 @@ fn assemble(
         kafka,
         groups,
         routes: rules,
+        downlinks,
+        node,
         mqtt,
         store,
         auth,

@@ -8,7 +8,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::auth::ScramUser;
 use crate::cli::Descriptors;
-use crate::kafka::Properties;
+use crate::kafka::{Properties, downlink};
 use crate::log::Format;
 use crate::route::{GroupRule, RouteRule};
 
@@ -24,6 +24,10 @@ pub struct Settings {
     pub groups: Vec<GroupRule>,
     /// In order, first match wins; at least one.
     pub routes: Vec<RouteRule>,
+    /// The Kafka topics that go to devices.
+    pub downlinks: Vec<Downlink>,
+    /// What this gateway is called where there are several; `None`: as its host is.
+    pub node: Option<String>,
     pub mqtt: Mqtt,
     pub store: Store,
     /// Who may come in by SCRAM-SHA-256; empty: enhanced authentication is not offered.
@@ -83,6 +87,17 @@ pub struct Cluster {
     /// The folder that keeps what Kafka does not have yet; none: it waits with the devices.
     pub spool: Option<PathBuf>,
     pub spool_bytes_max: u64,
+}
+
+/// A Kafka topic that goes to devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Downlink {
+    pub name: String,
+    /// The name of its cluster.
+    pub cluster: String,
+    /// Offsets are committed under this and the name of the node.
+    pub group: String,
+    pub rule: downlink::Rule,
 }
 
 /// What a client may do.

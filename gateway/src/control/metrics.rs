@@ -57,6 +57,9 @@ impl Collector for Books {
         self.encode_spools(&mut encoder)?;
         self.encode_lanes(&mut encoder)?;
         self.encode_loops(&mut encoder)?;
+        let downlinks = self.0.downlinks.iter();
+        let readings: Vec<_> = downlinks.map(|tally| tally.reading()).collect();
+        super::downlinks::encode(&readings, &mut encoder)?;
         encode_process(&mut encoder)
     }
 }
@@ -294,7 +297,7 @@ fn encode_process(encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     Ok(())
 }
 
-fn kind(kind: Kind) -> MetricType {
+pub(super) fn kind(kind: Kind) -> MetricType {
     match kind {
         Kind::Counter => MetricType::Counter,
         Kind::Gauge => MetricType::Gauge,
@@ -302,7 +305,7 @@ fn kind(kind: Kind) -> MetricType {
 }
 
 /// One sample. A label set that is empty must not be encoded at all: it would leave `{}` behind.
-fn one(
+pub(super) fn one(
     metric: &mut MetricEncoder<'_>,
     kind: Kind,
     labels: &[(&str, &str)],

@@ -3,6 +3,7 @@
 
 mod access;
 mod api;
+mod downlinks;
 mod lanes;
 mod metrics;
 pub(crate) mod process;
@@ -21,6 +22,7 @@ use tokio::sync::oneshot;
 
 use crate::books::ShardBooks;
 use crate::config::Token;
+use crate::kafka::downlink::Tally;
 use crate::route::RouteRule;
 
 pub use lanes::{LaneState, LaneStats};
@@ -30,6 +32,8 @@ pub use readiness::{Phase, Readiness};
 pub struct ControlState {
     pub books: Arc<[ShardBooks]>,
     pub lanes: Vec<Arc<dyn LaneStats>>,
+    /// The books of the downlinks.
+    pub downlinks: Vec<Arc<Tally>>,
     pub readiness: Arc<Readiness>,
     pub routes: Vec<RouteRule>,
     /// Asked for by everything but `/healthz`, when set.

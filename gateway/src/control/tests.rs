@@ -92,6 +92,7 @@ impl Plane {
         let state = ControlState {
             books: books.clone(),
             lanes: vec![Arc::new(Lane(LaneState::Down))],
+            downlinks: Vec::new(),
             readiness: readiness.clone(),
             routes: Vec::new(),
             token: token.map(|token| Token(token.to_string())),
@@ -299,6 +300,7 @@ fn beyond_loopback_there_is_no_start_without_a_token() {
     let state = ControlState {
         books: Arc::new([]),
         lanes: Vec::new(),
+        downlinks: Vec::new(),
         readiness: Arc::default(),
         routes: Vec::new(),
         token: None,
@@ -317,6 +319,7 @@ fn a_port_that_is_taken_is_a_sentence() {
     let state = ControlState {
         books: Arc::new([]),
         lanes: Vec::new(),
+        downlinks: Vec::new(),
         readiness: Arc::default(),
         routes: Vec::new(),
         token: None,

@@ -20,6 +20,13 @@ pub const LOW_WATER_PERCENT: u64 = 70;
 /// its claim in flight, and librdkafka's own 300 bytes while it is there.
 pub const RECORD_OVERHEAD_BYTES: usize = 128;
 
+/// The largest record that a downlink takes to a device: a mailbox has room for some of them.
+pub const DOWNLINK_RECORD_BYTES_MAX: usize = 16 << 20;
+/// Bytes of the open records of one partition of a downlink; then the oldest is given up.
+pub const DOWNLINK_OPEN_BYTES_MAX: usize = 64 << 20;
+/// Records that a downlink reads before it looks at what became of earlier ones.
+pub const DOWNLINK_RECORDS_PER_TURN: usize = 512;
+
 /// One block is one ProduceRequest, so it stays below librdkafka's `batch.size` and Kafka's own
 /// `message.max.bytes` (both 1 MB), else it is cut again below us.
 pub const BLOCK_BYTES_MAX: usize = 512 << 10;

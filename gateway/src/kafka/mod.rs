@@ -23,6 +23,7 @@
 //!                  '------ replay ---------'   in order, a window at a time
 //! ```
 
+pub mod downlink;
 mod embedded;
 mod lane;
 

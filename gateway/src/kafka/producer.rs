@@ -1,7 +1,7 @@
 //! The rdkafka producer of a lane: its settings, its delivery reports, and what it complains about.
 
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 

@@ -7,6 +7,8 @@ use tributary_proto::message::Message;
 use tributary_proto::reason::Reason;
 use tributary_proto::retained::Cursor;
 
+use crate::kafka::downlink::{Command, Withdrawal};
+
 /// A note between shards.
 #[derive(Debug)]
 pub enum Note {
@@ -32,6 +34,10 @@ pub enum Note {
         /// Nothing more is to be found.
         is_last: bool,
     },
+    /// A record for a device whose home you are, or for everyone you have.
+    Command(Command),
+    /// Such a record need not be kept.
+    Withdraw(Withdrawal),
     /// A claim of one of your clients is settled.
     Settled { claim: NonZeroU64, reason: Reason },
 }
@@ -74,7 +80,8 @@ impl Note {
             Self::Forward { message, .. } | Self::Retain { message, .. } => message.bytes(),
             Self::ToGroup(to) => to.message.bytes(),
             Self::Found { messages, .. } => messages.iter().map(|message| message.bytes()).sum(),
-            Self::Search(_) | Self::Settled { .. } => 0,
+            Self::Command(command) => command.message.bytes(),
+            Self::Search(_) | Self::Settled { .. } | Self::Withdraw(_) => 0,
         };
         size_of::<Self>() + messages
     }

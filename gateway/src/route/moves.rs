@@ -87,6 +87,8 @@ impl Moves {
             topic,
             user: "",
             qos: 1,
+            response_topic: "",
+            correlation_data: &[],
         };
         let (from, to) = (self.old.cluster(&context), self.new.cluster(&context));
         let tally = &mut self.tallies[index];

@@ -2,6 +2,7 @@
 
 use super::filter::Capture;
 use super::hash::Fnv;
+use crate::braces::{self, Piece};
 
 /// What a publish brings to its templates.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +12,10 @@ pub struct Context<'a> {
     /// User name of the CONNECT; empty when there was none.
     pub user: &'a str,
     pub qos: u8,
+    /// Where the publisher wants its answer; empty when it wants none.
+    pub response_topic: &'a str,
+    /// What tells the answer to a request from others; any bytes, none when there is no request.
+    pub correlation_data: &'a [u8],
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +25,8 @@ enum Part {
     Topic,
     User,
     Qos,
+    ResponseTopic,
+    CorrelationData,
     Wildcard(Capture),
 }
 
@@ -27,6 +34,7 @@ enum Part {
 ///
 /// ```text
 /// {client_id} {topic} {user} {qos}    {1} what the first wildcard matched, {2} the second, ...
+/// {response_topic} {correlation_data}    of the publish's MQTT 5 properties
 /// {{ and }} stand for a brace
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,44 +42,20 @@ pub(super) struct Template {
     parts: Vec<Part>,
 }
 
-const PLACEHOLDERS: &str = "{client_id}, {topic}, {user}, {qos}, {1} and so on; a brace is doubled";
+const PLACEHOLDERS: &str = "{client_id}, {topic}, {user}, {qos}, {response_topic}, \
+                            {correlation_data}, {1} and so on; a brace is doubled";
 
 impl Template {
     /// Compiles a template for a filter with these wildcards. The error says what would be right.
     pub(super) fn parse(text: &str, captures: &[Capture]) -> Result<Template, String> {
-        let mut parts = Vec::new();
-        let mut literal = String::new();
-        let mut rest = text;
-        while let Some(at) = rest.find(['{', '}']) {
-            literal.push_str(&rest[..at]);
-            let brace = &rest[at..=at];
-            rest = &rest[at + 1..];
-            if rest.starts_with(brace) {
-                literal.push_str(brace);
-                rest = &rest[1..];
-                continue;
-            }
-            if brace == "}" {
-                return Err(format!(
-                    "{text:?}: a \"}}\" closes nothing; write \"}}}}\" for a brace"
-                ));
-            }
-            let Some((name, after)) = rest.split_once('}') else {
-                return Err(format!(
-                    "{text:?}: a \"{{\" is not closed; write \"{{{{\" for a brace"
-                ));
-            };
-            if !literal.is_empty() {
-                parts.push(Part::Literal(std::mem::take(&mut literal).into()));
-            }
-            parts.push(placeholder(name, captures)?);
-            rest = after;
-        }
-        literal.push_str(rest);
-        if !literal.is_empty() {
-            parts.push(Part::Literal(literal.into()));
-        }
-        Ok(Template { parts })
+        let part = |piece| match piece {
+            Piece::Literal(literal) => Ok(Part::Literal(literal)),
+            Piece::Placeholder(name) => placeholder(name, captures),
+        };
+        let parts = braces::split(text)?.into_iter().map(part);
+        Ok(Template {
+            parts: parts.collect::<Result<_, _>>()?,
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -98,25 +82,26 @@ impl Template {
     /// Appends the text for one publish.
     pub(super) fn render(&self, context: &Context<'_>, into: &mut Vec<u8>) {
         for part in &self.parts {
-            into.extend_from_slice(part.text(context).as_bytes());
+            into.extend_from_slice(part.bytes(context));
         }
     }
 
     /// The hash of what [`Template::render`] appends, behind what was fed before.
     pub(super) fn hash(&self, context: &Context<'_>, before: Fnv) -> Fnv {
-        let feed = |hash: Fnv, part: &Part| hash.fed(part.text(context).as_bytes());
+        let feed = |hash: Fnv, part: &Part| hash.fed(part.bytes(context));
         self.parts.iter().fold(before, feed)
     }
 
     /// How many bytes [`Template::render`] appends.
     pub(super) fn weigh(&self, context: &Context<'_>) -> usize {
-        self.parts.iter().map(|part| part.text(context).len()).sum()
+        let parts = self.parts.iter();
+        parts.map(|part| part.bytes(context).len()).sum()
     }
 }
 
 impl Part {
-    fn text<'a>(&'a self, context: &Context<'a>) -> &'a str {
-        match self {
+    fn bytes<'a>(&'a self, context: &Context<'a>) -> &'a [u8] {
+        let text = match self {
             Part::Literal(literal) => literal,
             Part::ClientId => context.client_id,
             Part::Topic => context.topic,
@@ -125,8 +110,11 @@ impl Part {
                 .get(context.qos as usize)
                 .copied()
                 .unwrap_or(""),
+            Part::ResponseTopic => context.response_topic,
+            Part::CorrelationData => return context.correlation_data,
             Part::Wildcard(capture) => capture.of(context.topic),
-        }
+        };
+        text.as_bytes()
     }
 }
 
@@ -136,6 +124,8 @@ fn placeholder(name: &str, captures: &[Capture]) -> Result<Part, String> {
         "topic" => return Ok(Part::Topic),
         "user" => return Ok(Part::User),
         "qos" => return Ok(Part::Qos),
+        "response_topic" => return Ok(Part::ResponseTopic),
+        "correlation_data" => return Ok(Part::CorrelationData),
         _ => {}
     }
     let number: usize = match name.parse() {
@@ -169,6 +159,8 @@ mod tests {
         topic: "dw/a/b/c",
         user: "fleet",
         qos: 1,
+        response_topic: "back",
+        correlation_data: b"c1",
     };
 
     fn render(text: &str) -> String {
@@ -189,6 +181,7 @@ mod tests {
             render("{client_id}/{topic}/{user}/{qos}"),
             "dev-7/dw/a/b/c/fleet/1"
         );
+        assert_eq!(render("{response_topic} {correlation_data}"), "back c1");
         assert_eq!(render("{1}-{2}"), "a-b/c");
         assert_eq!(render("plain"), "plain");
         assert_eq!(render(""), "");

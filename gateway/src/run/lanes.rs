@@ -49,7 +49,7 @@ impl Lanes {
                 .join("\n")
         })?;
         let embedded = match settings.kafka {
-            Kafka::Embedded => Some(start_embedded(&routes)?),
+            Kafka::Embedded => Some(start_embedded(&routes, settings)?),
             Kafka::Named | Kafka::Unneeded => None,
         };
         let mut lanes = Vec::new();
@@ -97,9 +97,16 @@ impl Lanes {
     }
 }
 
-fn start_embedded(routes: &RouteTable) -> Result<Embedded, Refusal> {
-    let topics: Vec<(&str, i32)> = routes
+fn start_embedded(routes: &RouteTable, settings: &Settings) -> Result<Embedded, Refusal> {
+    let downlinks = settings.downlinks.iter();
+    let mut topics: Vec<&str> = routes
         .topics(LaneIndex(0))
+        .chain(downlinks.map(|downlink| &*downlink.rule.topic))
+        .collect();
+    topics.sort_unstable();
+    topics.dedup();
+    let topics: Vec<_> = topics
+        .into_iter()
         .map(|topic| (topic, EMBEDDED_PARTITIONS))
         .collect();
     let embedded = Embedded::start(&topics).map_err(|error| error.to_string())?;

@@ -279,6 +279,7 @@ impl World {
             self.wheel.put(&mut self.clients, at.index, tick);
         }
         self.owe(at.index);
+        self.await_hand_off(at.index);
         self.write_record(at.index, None);
         let shared = self.clients.find(at).and_then(|client| {
             let (number, extra) = (client.number()?, client.extra.as_ref()?);

@@ -38,6 +38,7 @@ impl World {
                 retain: message.retain && receiver.retain_as_published,
                 identifiers: receiver.identifiers,
                 group: 0,
+                receipt: None,
             };
             self.deliver(receiver.client, message, delivery);
         }
@@ -53,7 +54,8 @@ impl World {
         }
     }
 
-    fn try_deliver(
+    /// The same where the giver looks after what is not taken.
+    pub(super) fn try_deliver(
         &mut self,
         index: u32,
         message: &Arc<Message>,

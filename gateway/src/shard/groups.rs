@@ -107,6 +107,7 @@ impl World {
                 one => std::slice::from_ref(one),
             },
             group: self.group_names.number(&to.group),
+            receipt: None,
         };
         let message = Arc::clone(&to.message);
         self.deliver(index, &message, delivery);

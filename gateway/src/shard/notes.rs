@@ -1,4 +1,4 @@
-//! What other shards ask of this one.
+//! What other shards, and the readers of Kafka topics, ask of this one.
 
 use tributary_proto::reason::Reason;
 
@@ -43,6 +43,8 @@ impl World {
                 search,
                 is_last,
             } => self.on_found(messages, search, is_last),
+            Note::Command(command) => self.on_command(command),
+            Note::Withdraw(withdrawal) => self.handoff.on_withdrawal(&withdrawal),
             Note::Settled { claim, reason } => self.on_settled(claim.get(), reason),
         }
     }

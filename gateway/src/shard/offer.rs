@@ -62,6 +62,8 @@ pub(super) struct Held {
 const HELD_SLOT: u32 = CLIENTS_PER_SHARD_MAX as u32 - 1;
 /// The place that tickets of messages name whose devices have had their answer.
 const ACCEPTED_SLOT: u32 = HELD_SLOT - 1;
+/// The same for commands for everyone, which must be safe with the store.
+pub(super) const HANDOFF_SLOT: u32 = HELD_SLOT - 2;
 
 impl World {
     /// Offers a client's message to its route and its subscribers; `alias` stands for its topic
@@ -219,6 +221,8 @@ impl World {
                     topic,
                     user: client.user(),
                     qos: publish.qos as u8,
+                    response_topic: publish.properties.response_topic.unwrap_or_default(),
+                    correlation_data: publish.properties.correlation_data.unwrap_or_default(),
                 };
                 carry_up(&mut self.desks, route, &context, publish.payload, word)
             }
@@ -318,6 +322,9 @@ impl World {
     /// One of the parties to a client's message has answered.
     fn on_party(&mut self, word: u64, reason: Reason, refusal: Option<Refusal>) {
         let ticket = Ticket::from_word(word);
+        if ticket.slot == HANDOFF_SLOT {
+            return self.handoff.on_safe(word);
+        }
         let at = ClientRef {
             index: ticket.slot,
             generation: ticket.generation,

@@ -179,6 +179,7 @@ impl World {
             retain: true,
             identifiers,
             group: 0,
+            receipt: None,
         };
         for message in &messages {
             debug_assert!(topic::matches(&search.filter, &message.topic));

@@ -22,6 +22,7 @@ impl World {
             reasons.push(self.subscribe_to(at, filter, options, identifier));
         }
         self.tell_interest();
+        self.await_hand_off(index);
         let Some(client) = self.clients.at(index) else {
             return;
         };

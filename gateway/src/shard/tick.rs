@@ -15,10 +15,12 @@ impl World {
         self.now_tick = now_tick;
         self.end_silent();
         self.expire_retained();
+        self.handoff.on_tick();
         self.view.catch_up();
         if new_second {
             self.end_stalled();
             self.demote_quiet();
+            self.expire_commands();
             self.count_all();
             self.speak();
         }

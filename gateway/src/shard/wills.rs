@@ -102,6 +102,9 @@ impl World {
                 topic: &message.topic,
                 user,
                 qos: message.qos as u8,
+                // A will is no request: nobody is there to hear an answer.
+                response_topic: "",
+                correlation_data: &[],
             };
             let ticket = Ticket {
                 shard: self.index as u8,

@@ -22,6 +22,7 @@ use super::buffers::Spares;
 use super::client::{Listed, Paused};
 use super::clients::{ClientRef, Clients};
 use super::groups::GroupNames;
+use super::handoff::Handoff;
 use super::keep::Keeper;
 use super::log_budget::LogBudget;
 use super::offer::Held;
@@ -194,6 +195,8 @@ pub(super) struct World {
     pub held: HashMap<u64, Held>,
     /// Counts those tickets.
     pub held_count: u32,
+    /// Records of Kafka topics that wait for their devices.
+    pub handoff: Handoff,
     /// Claims whose answer is known already.
     pub later: Vec<(NonZeroU64, Reason)>,
     /// Letter boxes of all shards.
@@ -330,6 +333,7 @@ impl World {
             wills: VecDeque::new(),
             held: HashMap::new(),
             held_count: 0,
+            handoff: Handoff::default(),
             later: Vec::new(),
             mailboxes: plan.mailboxes,
             rung: Vec::new(),
@@ -427,6 +431,7 @@ impl World {
     pub(super) fn finish_turn(&mut self) {
         self.publish_wills();
         self.continue_searches();
+        self.hand_off();
         self.settle_later();
         self.submit_changes();
         self.ring_bells();

@@ -11,6 +11,8 @@ mod books;
 mod budget;
 mod deadline;
 mod descriptors;
+mod downlink;
+mod downlink_kill;
 mod drain;
 mod groups;
 mod hammer;

@@ -1,9 +1,11 @@
 //! What a session is given besides the packet: its shard's common things, time and room.
 
 use super::busy::BusyPool;
-use super::journal::Journal;
+use super::handed::{Handed, Receipt};
+use super::journal::{Change, Journal};
 use super::losses::{Loss, Losses};
 use super::profile::Profiles;
+use super::queue::Waiting;
 use super::terms::Terms;
 
 /// What all sessions of one shard have in common.
@@ -21,6 +23,8 @@ pub struct Commons {
     pub losses: Losses,
     /// Messages that were sent since the last look.
     pub sent: Sent,
+    /// What became of messages that a receipt is owed for, since the last look.
+    pub handed: Vec<(Receipt, Handed)>,
 }
 
 /// Messages on their way to clients, by how far they have come.
@@ -85,5 +89,34 @@ impl Context<'_> {
     /// Counts a message that will not arrive.
     pub(super) fn lose(&mut self, loss: Loss) {
         self.commons.losses.add(loss, 1);
+    }
+
+    /// Nothing is left of a message.
+    pub(super) fn note_done(&mut self, waiting: &Waiting) {
+        if waiting.is_journaled() {
+            let seq = waiting.seq;
+            self.journal.note(|| Change::Done { seq });
+        }
+    }
+
+    /// Tells the giver of a message that the client has it.
+    pub(super) fn hand_over(&mut self, waiting: &Waiting) {
+        let handed = waiting.receipt.map(|receipt| (receipt, Handed::Over));
+        self.commons.handed.extend(handed);
+    }
+
+    /// Counts a message that the client will never have, and tells its giver.
+    pub(super) fn lose_one(&mut self, waiting: &Waiting, loss: Loss) {
+        self.lose(loss);
+        let handed = waiting.receipt.map(|receipt| (receipt, Handed::Lost(loss)));
+        self.commons.handed.extend(handed);
+    }
+
+    /// Lets go of a message: its giver has it back, or it is lost.
+    pub(super) fn give_back(&mut self, waiting: &Waiting, loss: Loss) {
+        match waiting.receipt {
+            Some(receipt) => self.commons.handed.push((receipt, Handed::Back)),
+            None => self.lose(loss),
+        }
     }
 }

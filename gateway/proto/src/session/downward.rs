@@ -8,7 +8,7 @@ use super::losses::Loss;
 use super::pump::{copy_of, loose_copy};
 use super::queue::{Identifiers, Waiting};
 use super::room::hold;
-use super::{Context, Profiles, Session};
+use super::{Context, Profiles, Receipt, Session};
 use crate::message::Message;
 use crate::version::Qos;
 
@@ -23,6 +23,9 @@ pub struct Delivery<'a> {
     pub identifiers: &'a [u32],
     /// The shared subscription it comes by, as the shard numbers them; 0 for none.
     pub group: u32,
+    /// Under which its giver hears what became of it; what is said of it here and now it does not
+    /// hear again.
+    pub receipt: Option<Receipt>,
 }
 
 /// What became of a message for one client.
@@ -149,6 +152,9 @@ pub(super) fn drop_one(loss: Loss, ctx: &mut Context<'_>) -> Delivered {
 }
 
 fn note_queued(waiting: &Waiting, ctx: &mut Context<'_>) {
+    if !waiting.is_journaled() {
+        return;
+    }
     ctx.journal.note(|| Change::Queued {
         seq: waiting.seq,
         message: waiting.message.clone(),
@@ -164,6 +170,7 @@ fn waiting(message: &Arc<Message>, delivery: Delivery<'_>, qos: Qos) -> Waiting 
         identifiers: Identifiers::from(delivery.identifiers),
         seq: 0,
         group: delivery.group,
+        receipt: delivery.receipt,
         qos,
         retain: delivery.retain,
     }

@@ -115,7 +115,9 @@ impl Session {
         busy.aliases.clear(0);
         busy.spoken.clear();
         let unsent = std::mem::take(&mut busy.queue.loose);
-        ctx.commons.losses.add(Loss::Slow, unsent.len());
+        for waiting in &unsent {
+            ctx.give_back(waiting, Loss::Slow);
+        }
         let (shared, kept) = std::mem::take(&mut busy.queue.kept)
             .into_iter()
             .partition::<Vec<_>, _>(|waiting| waiting.group != 0);
@@ -142,13 +144,16 @@ impl Session {
         counts.released -= busy.flight.released.len();
         // QoS 2 that was sent must not go to another one [MQTT-4.8.2-5].
         let sent = busy.flight.sent.drain(..).map(|sent| sent.waiting);
-        let unacknowledged = sent.filter(|waiting| waiting.qos == Qos::AtLeastOnce);
+        let is_open =
+            |waiting: &Waiting| waiting.qos == Qos::AtLeastOnce || waiting.receipt.is_some();
+        let unacknowledged = sent.filter(is_open);
         let unsent = busy.queue.kept.drain(..);
         let (shared, lost): (Vec<_>, Vec<_>) = unacknowledged
             .chain(unsent)
             .partition(|waiting| waiting.group != 0);
-        let lost_count = lost.len() + busy.queue.loose.len();
-        ctx.commons.losses.add(Loss::Ended, lost_count);
+        for waiting in lost.iter().chain(&busy.queue.loose) {
+            ctx.give_back(waiting, Loss::Ended);
+        }
         ctx.commons.pool.give_back(self.busy.take());
         shared.into_iter().map(Orphan::from).collect()
     }
@@ -176,6 +181,7 @@ impl Session {
                     identifiers,
                     seq,
                     group: 0,
+                    receipt: None,
                     qos,
                     retain,
                 };

@@ -67,7 +67,7 @@ impl Session {
             return;
         }
         // The client takes less than it did: the message is as good as sent [MQTT-3.1.2-25].
-        ctx.lose(Loss::TooLarge);
+        ctx.lose_one(&waiting, Loss::TooLarge);
         let Some((place, qos)) = busy.flight.find(packet_id) else {
             return;
         };
@@ -82,7 +82,7 @@ impl Session {
             ctx.journal.note(|| Change::Received { seq });
             encode::pubrel(ctx.out, self.version, packet_id, Reason::Success, None);
         } else {
-            ctx.journal.note(|| Change::Done { seq });
+            ctx.note_done(&waiting);
         }
     }
 
@@ -108,19 +108,20 @@ impl Session {
         if let Some(busy) = self.busy.as_mut() {
             release(busy, waiting.bytes(), ctx);
         }
-        let seq = waiting.seq;
-        ctx.journal.note(|| Change::Done { seq });
-        ctx.lose(loss);
+        ctx.note_done(&waiting);
+        ctx.lose_one(&waiting, loss);
     }
 
     /// A message was written for the first time.
     pub(super) fn took_off(&mut self, waiting: Waiting, packet_id: u16, ctx: &mut Context<'_>) {
         let (seq, qos) = (waiting.seq, waiting.qos);
-        ctx.journal.note(|| Change::Sent {
-            seq,
-            packet_id,
-            qos,
-        });
+        if waiting.is_journaled() {
+            ctx.journal.note(|| Change::Sent {
+                seq,
+                packet_id,
+                qos,
+            });
+        }
         if let Some(busy) = self.busy.as_mut() {
             busy.flight.send(waiting, packet_id);
             ctx.commons.counts.sent += 1;
@@ -134,9 +135,11 @@ impl Session {
         };
         let copy = copy_of(&waiting, 0, ctx);
         if waiting.message.is_expired(ctx.now_sec) {
-            ctx.lose(Loss::Expired);
-        } else if !self.write(&waiting.message, copy, ctx) {
-            ctx.lose(Loss::TooLarge);
+            ctx.lose_one(&waiting, Loss::Expired);
+        } else if self.write(&waiting.message, copy, ctx) {
+            ctx.hand_over(&waiting);
+        } else {
+            ctx.lose_one(&waiting, Loss::TooLarge);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::handed::Receipt;
 use crate::message::Message;
 use crate::version::Qos;
 
@@ -26,11 +27,13 @@ pub(super) struct Waiting {
     pub(super) seq: u64,
     /// The shared subscription it came by; 0 for none.
     pub(super) group: u32,
+    /// Who wants to know what becomes of it.
+    pub(super) receipt: Option<Receipt>,
     pub(super) qos: Qos,
     pub(super) retain: bool,
 }
 
-const _: () = assert!(size_of::<Waiting>() == 40);
+const _: () = assert!(size_of::<Waiting>() == 48);
 
 /// What waits. QoS 0 waits only for room, the rest also for a place in flight; the server keeps the
 /// order within a QoS \[MQTT-4.6.0-6\], and by `seq` among all that may go.
@@ -67,6 +70,15 @@ impl Waiting {
     /// What it counts against the bounds on bytes, as if no other client shared the message.
     pub(super) fn bytes(&self) -> usize {
         self.message.bytes() + size_of::<Self>()
+    }
+
+    /// Whether a store must keep it.
+    ///
+    /// Where a receipt is owed, whoever gave the message keeps it until then. From a store it would
+    /// come a second time, and perhaps after newer ones. At QoS 2 the packet id must be kept, and
+    /// so must what belongs to it \[MQTT-4.3.3-10\].
+    pub(super) fn is_journaled(&self) -> bool {
+        self.receipt.is_none() || self.qos == Qos::ExactlyOnce
     }
 }
 

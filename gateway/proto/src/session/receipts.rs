@@ -1,7 +1,7 @@
 //! The client's acknowledgements of what it was sent: PUBACK, PUBREC and PUBCOMP.
 
 use super::busy::Busy;
-use super::flight::Released;
+use super::flight::{Released, Sent};
 use super::journal::Change;
 use super::losses::Loss;
 use super::room::release;
@@ -56,6 +56,7 @@ impl Session {
         if let Some(sent) = busy.flight.take(place) {
             let seq = sent.waiting.seq;
             release(busy, sent.waiting.bytes(), ctx);
+            ctx.hand_over(&sent.waiting);
             busy.flight.released.push_back(Released { seq, packet_id });
             ctx.commons.counts.sent -= 1;
             ctx.commons.counts.released += 1;
@@ -83,13 +84,14 @@ impl Session {
 
 /// One client's acknowledgement ends an exchange; with a failure it was in vain.
 fn finish(busy: &mut Busy, place: usize, reason: Reason, ctx: &mut Context<'_>) {
-    if let Some(sent) = busy.flight.take(place) {
-        release(busy, sent.waiting.bytes(), ctx);
-        ctx.commons.counts.sent -= 1;
-        let seq = sent.waiting.seq;
-        ctx.journal.note(|| Change::Done { seq });
-    }
-    if reason.is_failure() {
-        ctx.lose(Loss::Refused);
+    let Some(Sent { waiting, .. }) = busy.flight.take(place) else {
+        return;
+    };
+    release(busy, waiting.bytes(), ctx);
+    ctx.commons.counts.sent -= 1;
+    ctx.note_done(&waiting);
+    match reason.is_failure() {
+        true => ctx.lose_one(&waiting, Loss::Refused),
+        false => ctx.hand_over(&waiting),
     }
 }

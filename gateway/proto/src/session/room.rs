@@ -2,7 +2,6 @@
 
 use super::busy::Busy;
 use super::downward::{Delivered, drop_one};
-use super::journal::Change;
 use super::losses::Loss;
 use super::queue::Waiting;
 use super::terms::DropRule;
@@ -28,8 +27,8 @@ impl Session {
         ctx: &mut Context<'_>,
     ) -> Result<(), Delivered> {
         while !self.fits(bytes, ctx) {
-            if self.take_loose(ctx).is_some() {
-                ctx.lose(Loss::Slow);
+            if let Some(loose) = self.take_loose(ctx) {
+                ctx.give_back(&loose, Loss::Slow);
                 continue;
             }
             if self.is_connected() {
@@ -46,11 +45,11 @@ impl Session {
                 return Err(drop_one(Loss::QueueFull, ctx));
             };
             release(busy, oldest.bytes(), ctx);
-            ctx.journal.note(|| Change::Done { seq: oldest.seq });
-            ctx.lose(match oldest.message.is_expired(ctx.now_sec) {
-                true => Loss::Expired,
-                false => Loss::QueueFull,
-            });
+            ctx.note_done(&oldest);
+            match oldest.message.is_expired(ctx.now_sec) {
+                true => ctx.lose_one(&oldest, Loss::Expired),
+                false => ctx.give_back(&oldest, Loss::QueueFull),
+            }
         }
         Ok(())
     }
@@ -58,10 +57,10 @@ impl Session {
     /// Makes room for one more of QoS 0 among its like.
     pub(super) fn make_room_loose(&mut self, bytes: usize, ctx: &mut Context<'_>) -> bool {
         while !self.fits(bytes, ctx) {
-            if self.take_loose(ctx).is_none() {
+            let Some(loose) = self.take_loose(ctx) else {
                 return false;
-            }
-            ctx.lose(Loss::Slow);
+            };
+            ctx.give_back(&loose, Loss::Slow);
         }
         true
     }

@@ -44,6 +44,8 @@ fn place(
         topic: "dw/a/t",
         user: "",
         qos: 1,
+        response_topic: "",
+        correlation_data: &[],
     };
     clusters[usize::from(group.lane(&topic, &context).0)].0
 }

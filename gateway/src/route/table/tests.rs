@@ -10,6 +10,8 @@ const CONTEXT: Context<'_> = Context {
     topic: "dw/a12/telemetry",
     user: "fleet",
     qos: 1,
+    response_topic: "",
+    correlation_data: &[],
 };
 
 fn table(rules: &[RouteRule]) -> RouteTable {

@@ -3,7 +3,8 @@
 
 use super::{DEADLINE, ask_until};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -19,6 +20,17 @@ pub(crate) struct Record {
     pub(crate) value: Vec<u8>,
     /// The header `mqtt.topic`.
     pub(crate) mqtt_topic: Vec<u8>,
+    /// All headers, in their order.
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+}
+
+impl Record {
+    pub(crate) fn header(&self, name: &str) -> Option<&[u8]> {
+        let mut headers = self.headers.iter();
+        headers
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| &value[..])
+    }
 }
 
 /// The last listener of the third node lies so far behind the first of the first.
@@ -84,18 +96,70 @@ fn record(message: &impl Message) -> Record {
         .headers()
         .into_iter()
         .flat_map(|headers| headers.iter());
-    let mut topics = headers.filter(|header| header.key == "mqtt.topic");
+    let headers: Vec<_> = headers
+        .map(|header| {
+            (
+                header.key.to_owned(),
+                header.value.unwrap_or_default().to_vec(),
+            )
+        })
+        .collect();
+    let mut topics = headers.iter().filter(|(name, _)| name == "mqtt.topic");
     Record {
         partition: message.partition(),
         key: message.key().unwrap_or_default().to_vec(),
         value: message.payload().unwrap_or_default().to_vec(),
         mqtt_topic: topics
             .next()
-            .and_then(|header| header.value)
-            .unwrap_or_default()
-            .to_vec(),
+            .map(|(_, value)| value.clone())
+            .unwrap_or_default(),
+        headers,
     }
 }
+
+/// An application that writes to Kafka.
+pub(crate) struct Application(BaseProducer);
+
+impl Application {
+    pub(crate) fn new(bootstrap: &str) -> Application {
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", bootstrap)
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "0")
+            .create();
+        Application(producer.expect("a producer needs no more than this"))
+    }
+
+    /// Writes one record; [`Application::flush`] waits until Kafka has it.
+    pub(crate) fn write(&self, topic: &str, key: &str, value: Option<&[u8]>, headers: &[Pair<'_>]) {
+        let mut owned = OwnedHeaders::new();
+        for (key, value) in headers {
+            let value = Some(*value);
+            owned = owned.insert(Header { key, value });
+        }
+        let mut record = BaseRecord::to(topic).key(key).headers(owned);
+        record.payload = value;
+        let written = self.0.send(record);
+        written
+            .map_err(|(error, _)| error)
+            .expect("the queue has room");
+        self.0.poll(Duration::ZERO);
+    }
+
+    /// Writes a text without headers.
+    pub(crate) fn say(&self, topic: &str, key: &str, text: &str) {
+        self.write(topic, key, Some(text.as_bytes()), &[]);
+    }
+
+    pub(crate) fn flush(&self) {
+        self.0
+            .flush(DEADLINE)
+            .expect("Kafka takes what was written");
+    }
+}
+
+/// A header: its name and value.
+pub(crate) type Pair<'a> = (&'a str, &'a [u8]);
 
 /// A real Apache Kafka of one node with a folder and ports of its own; gone with the test.
 pub(crate) struct RealKafka {

@@ -57,6 +57,14 @@ impl Metrics {
             - self.sum("tributary_publishes_refused_total")
             - self.sum("tributary_publishes_settled_after_gone_total")
     }
+
+    /// The same for the downlinks: what was read less everything it can have become.
+    pub(crate) fn downlink_imbalance(&self) -> f64 {
+        self.sum("tributary_downlink_records_total")
+            - self.sum("tributary_downlink_delivered_total")
+            - self.sum("tributary_downlink_pending")
+            - self.sum("tributary_downlink_dropped_total")
+    }
 }
 
 /// Fetches the metrics once.

@@ -251,6 +251,7 @@ pub(super) fn delivery(qos: Qos) -> Delivery<'static> {
         retain: false,
         identifiers: &[],
         group: 0,
+        receipt: None,
     }
 }
 

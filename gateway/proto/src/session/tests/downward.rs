@@ -323,6 +323,7 @@ fn what_was_published_arrives_with_its_properties_in_their_order() {
             retain: true,
             identifiers: &[],
             group: 0,
+            receipt: None,
         },
     );
     let written = bench.written();

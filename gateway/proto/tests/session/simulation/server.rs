@@ -191,6 +191,7 @@ impl Server {
             retain: false,
             identifiers: &[],
             group: 0,
+            receipt: None,
         };
         self.next_number[place] += 1;
         self.uncertain.push((place, number));

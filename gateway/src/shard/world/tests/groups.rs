@@ -28,6 +28,8 @@ fn lane_of(bench: &Bench, client_id: &str) -> usize {
         topic: "k/a",
         user: "",
         qos: 1,
+        response_topic: "",
+        correlation_data: &[],
     };
     let route = bench.world.routes.find(context.topic);
     let lane = route.and_then(|route| route.lane(&context));

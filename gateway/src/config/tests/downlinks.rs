@@ -1,0 +1,133 @@
+//! Downlinks: what is assumed, which cluster is meant, and what is said of every mistake.
+
+use tributary_proto::version::Qos;
+
+use super::*;
+use crate::kafka::downlink::{From, Template};
+
+#[test]
+fn a_downlink_needs_no_more_than_a_topic() {
+    let settings = good("[downlink.commands]\ntopic = \"commands\"\n", &[]);
+    let [downlink] = &settings.downlinks[..] else {
+        panic!("{:?}", settings.downlinks)
+    };
+    let rule = &downlink.rule;
+    assert_eq!(
+        (&*downlink.cluster, &*downlink.group),
+        ("main", "tributary")
+    );
+    assert_eq!((&rule.to, rule.from), (&None, From::End));
+    assert_eq!(rule.device, Template::parse("{key}").ok());
+    assert_eq!((rule.qos, rule.expiry_secs), (Qos::AtLeastOnce, 0));
+    assert_eq!(
+        (rule.uncommitted_max, rule.terms.waiting_max),
+        (100_000, 100)
+    );
+    assert!(!rule.terms.drops_newest && !rule.terms.latest && !rule.user_properties);
+    assert_eq!((settings.kafka, settings.node), (Kafka::Embedded, None));
+}
+
+#[test]
+fn every_key_of_a_downlink_can_be_written_in_the_file_and_in_the_environment() {
+    let text = "[kafka.a]\nbrokers = [\"a:1\"]\n[kafka.b]\nbrokers = [\"b:1\"]\n\
+                [[route]]\nfilter = \"#\"\nkafka = false\n\
+                [node]\nname = \"gw-1\"\n\
+                [downlink.states]\ncluster = \"b\"\ntopic = \"states\"\nto = \"s/{key}\"\n\
+                device = \"\"\nqos = 2\nexpiry_secs = 60\nlatest = true\nqueue_max = 5\n\
+                drop = \"newest\"\nuncommitted_max = 7\ngroup = \"g\"\nuser_properties = true\n";
+    let env = [
+        ("TRIBUTARY_DOWNLINK__STATES__QUEUE_MAX", "6"),
+        ("TRIBUTARY_DOWNLINK__STATES__FROM", "end"),
+        ("TRIBUTARY_NODE__NAME", "gw-2"),
+    ];
+    let settings = good(text, &env);
+    let downlink = &settings.downlinks[0];
+    let rule = &downlink.rule;
+    assert_eq!((&*downlink.name, &*downlink.cluster), ("states", "b"));
+    assert_eq!((&*downlink.group, &*rule.topic), ("g", "states"));
+    assert_eq!(rule.to, Template::parse("s/{key}").ok());
+    assert_eq!((&rule.device, rule.from), (&None, From::End));
+    assert_eq!((rule.qos, rule.expiry_secs), (Qos::ExactlyOnce, 60));
+    assert_eq!((rule.uncommitted_max, rule.terms.waiting_max), (7, 6));
+    assert!(rule.terms.drops_newest && rule.terms.latest && rule.user_properties);
+    assert_eq!(settings.kafka, Kafka::Named, "for the downlink alone");
+    assert_eq!(settings.node.as_deref(), Some("gw-2"));
+}
+
+#[test]
+fn a_compacted_topic_is_read_from_its_begin() {
+    let text = "[downlink.states]\ntopic = \"states\"\nlatest = true\n";
+    assert_eq!(good(text, &[]).downlinks[0].rule.from, From::Begin);
+}
+
+#[test]
+fn every_mistake_in_a_downlink_is_told_with_its_line_and_what_would_be_right() {
+    let two = "[kafka.a]\nbrokers = [\"a:1\"]\n[kafka.b]\nbrokers = [\"b:1\"]\n\
+               [[route]]\nfilter = \"#\"\nkafka = false\n";
+    for (line, key, word) in [
+        ("", "topic", "is missing; name the Kafka topic"),
+        ("topic = \"\"", "topic", "is empty; name the Kafka topic"),
+        ("to = \"\"", "to", "is empty; write a template"),
+        ("to = \"{topic}\"", "to", "no placeholder; there are {key}"),
+        ("device = \"{\"", "device", "not closed; write \"{{\""),
+        ("qos = 3", "qos", "is 3; a number from 0 to 2"),
+        ("expiry_secs = -1", "expiry_secs", "is -1; a number from 0"),
+        ("latest = \"yes\"", "latest", "write true or false"),
+        ("queue_max = 0", "queue_max", "a number from 1 to 10000"),
+        ("drop = \"old\"", "drop", "there is: oldest, newest"),
+        ("uncommitted_max = 0", "uncommitted_max", "a number from 1"),
+        ("group = \"a b\"", "group", "is \"a b\"; write a name"),
+        ("from = \"start\"", "from", "there is: begin, end"),
+        (
+            "user_properties = 1",
+            "user_properties",
+            "write true or false",
+        ),
+        ("qoss = 1", "qoss", "did you mean \"qos\"?"),
+        ("cluster = \"c\"", "cluster", "there is no [kafka.c]"),
+    ] {
+        let topic = if key == "topic" {
+            ""
+        } else {
+            "topic = \"t\"\n"
+        };
+        let cluster = if key == "cluster" {
+            ""
+        } else {
+            "cluster = \"a\"\n"
+        };
+        let told = faults(&format!("{two}[downlink.x]\n{topic}{cluster}{line}\n"), &[]);
+        let [told] = &told[..] else {
+            panic!("{line}: {told:?}")
+        };
+        assert!(
+            told.contains(&format!("[downlink.x].{key}: ")),
+            "{line}: {told}"
+        );
+        assert!(told.contains(word), "{line}: {told}");
+        let wanted = if line.is_empty() { "8: " } else { "10: " };
+        let is_there = told.starts_with(wanted) || told.starts_with("9: ");
+        assert!(is_there, "{line}: the line is wrong: {told}");
+    }
+    let told = faults(&format!("{two}[downlink.x]\ntopic = \"t\"\n"), &[]);
+    assert!(
+        told[0].contains("there are several clusters; name one of: a, b"),
+        "{told:?}"
+    );
+    let told = faults("[node]\nname = \"a/b\"\n", &[]);
+    assert!(
+        told[0].starts_with("2: [node].name: is \"a/b\"; write a name"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn one_topic_has_one_downlink() {
+    let text = "[downlink.a]\ntopic = \"t\"\n[downlink.b]\ntopic = \"t\"\n";
+    let told = faults(text, &[]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("4: [downlink.b].topic: [downlink.a] reads"),
+        "{told:?}"
+    );
+}
