@@ -73,8 +73,8 @@ pub(super) fn remedy(code: Code) -> &'static str {
         }
         Code::SSL => {
             "check in `properties` that ssl.ca.location has the CA which signed the brokers' \
-             certificates, that these name the hosts in `brokers`, and whether the listener wants a \
-             certificate of ours (ssl.keystore.location, or ssl.certificate.location and its key)"
+             certificates, that these name the hosts in `brokers`, and whether the listener wants \
+             a certificate of ours (ssl.keystore.location, or ssl.certificate.location and its key)"
         }
         Code::TopicAuthorizationFailed => "grant this user WRITE and DESCRIBE on the topic",
         Code::ClusterAuthorizationFailed => {
@@ -91,7 +91,7 @@ pub(super) fn remedy(code: Code) -> &'static str {
 }
 
 /// The error that is behind one of a connection: a broker that turns our certificate away does so
-/// after the handshake is over for us (RFC 8446, section 4.4.2.4), which looks like a lost connection.
+/// after the handshake is over for us (RFC 8446, 4.4.2.4), which looks like a lost connection.
 pub(super) fn cause(code: Code, reason: &str) -> Code {
     match code {
         Code::BrokerTransportFailure if reason.contains("SSL routines") => Code::SSL,

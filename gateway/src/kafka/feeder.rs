@@ -294,6 +294,16 @@ impl Feeder {
         }
     }
 
+    /// Has the scout look whether the topic is still there and ours to write to, and librdkafka
+    /// with it, which refuses by itself until it has looked.
+    fn doubt(&mut self, partition: PartitionIndex) {
+        let (topic, _) = self.lines.name(partition);
+        if let Some(topic) = self.topics.doubt(topic, Instant::now()) {
+            // The scout lives as long as this end of the channel.
+            let _ = self.ask.send(topic);
+        }
+    }
+
     fn receive_landed(&mut self) -> bool {
         let mut worked = false;
         while let Some(flight) = self.shared.landed.pop() {
@@ -314,8 +324,10 @@ impl Feeder {
             return;
         };
         let mut returned = Vec::new();
+        let is_topic_in_doubt;
         {
             let landed = self.shared.flight(flight);
+            is_topic_in_doubt = landed.is_topic_in_doubt;
             let count = landed
                 .passengers
                 .iter()
@@ -347,6 +359,9 @@ impl Feeder {
         }
         self.lines.recycle(block);
         self.lines.put_back(partition, returned.into_iter());
+        if is_topic_in_doubt {
+            self.doubt(partition);
+        }
         self.lines.arrive(partition, leader);
         self.free.push(flight);
     }

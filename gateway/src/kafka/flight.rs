@@ -63,6 +63,8 @@ pub(super) struct Flight {
     pub(super) open: usize,
     /// Kafka refused the block because of one of its records: cut it before the next try.
     pub(super) to_cut: bool,
+    /// Kafka would not have a record because of its topic: what is known of that may be old.
+    pub(super) is_topic_in_doubt: bool,
 }
 
 impl Flight {
@@ -78,7 +80,7 @@ impl Flight {
                 fate: Fate::Open,
             }));
         self.open = records.len();
-        self.to_cut = false;
+        (self.to_cut, self.is_topic_in_doubt) = (false, false);
     }
 
     /// Settles the fate of one passenger; `None` when it is not open, thus a report of another

@@ -145,14 +145,16 @@ impl Lane {
                 format!("librdkafka refuses them: {said}; {advice}"),
             )
         })?;
-        let source = Arc::new(Mutex::new(Arc::downgrade(producers.client(1))));
+        let source = Arc::new(Mutex::new(producers.clients()));
         let no_thread = |error: std::io::Error| {
             fail(
                 "brokers",
                 format!("no thread for this cluster: {error}; raise the limit of tasks"),
             )
         };
-        let ask = scout::start(Arc::clone(&shared), Arc::clone(&source)).map_err(no_thread)?;
+        let refresh = producer::refresh(&client_config);
+        let ask = scout::start(Arc::clone(&shared), Arc::clone(&source), refresh);
+        let ask = ask.map_err(no_thread)?;
         let pace = Pace::new(config.requests_per_sec, Instant::now());
         let feeder = Feeder::new(
             Arc::clone(&shared),

@@ -70,6 +70,11 @@ impl Refusal {
         names
     };
 
+    /// Whether it is the topic that Kafka will not have, and not the record.
+    pub(super) fn is_of_topic(self) -> bool {
+        matches!(self, Refusal::TopicMissing | Refusal::NotAllowed)
+    }
+
     /// The value of the label `reason` in metrics, and the word in logs.
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
 //! The rdkafka producer of a lane: its settings, its delivery reports, and what it complains about.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,7 @@ const PROPERTIES: [(&str, &str); 13] = [
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.timeout.ms", "15000"),
     ("socket.nagle.disable", "true"),
-    ("topic.metadata.refresh.interval.ms", "60000"),
+    (REFRESH, "60000"),
     ("client.id", "tributary"),
 ];
 
@@ -45,6 +45,12 @@ const LINGER: &str = "linger.ms";
 const QUICK_LINGER_MS: &str = "0";
 /// Any linger costs a whole millisecond, and any prevents what is described at [`Producers`].
 const BULK_LINGER_MS: &str = "0.5";
+
+/// Between two looks at what partitions there are, librdkafka's and the lane's own.
+const REFRESH: &str = "topic.metadata.refresh.interval.ms";
+const REFRESH_MS_DEFAULT: u64 = 60_000;
+/// Shorter ones, and -1 for never, are not for the lane.
+const REFRESH_MS_MIN: u64 = 250;
 
 /// The largest `message.max.bytes` is librdkafka's own default when nothing is configured.
 const MESSAGE_BYTES_MAX_DEFAULT: usize = 1_000_000;
@@ -67,6 +73,13 @@ pub(super) fn client_config(brokers: &[String], properties: &Properties) -> Clie
         config.set(name, value);
     }
     config
+}
+
+/// How often the lane looks whether its topics have changed, whatever librdkafka is told.
+pub(super) fn refresh(config: &ClientConfig) -> Duration {
+    let configured = config.get(REFRESH).and_then(|value| value.parse().ok());
+    let millis = configured.filter(|millis| *millis >= REFRESH_MS_MIN);
+    Duration::from_millis(millis.unwrap_or(REFRESH_MS_DEFAULT))
 }
 
 pub(super) type Client = BaseProducer<Reports>;
@@ -116,6 +129,12 @@ impl Producers {
             Some(bulk) if records > limits::QUICK_RECORDS_MAX => &bulk.client,
             _ => &self.quick.client,
         }
+    }
+
+    /// Each of them, for whoever must not keep them.
+    pub(super) fn clients(&self) -> Vec<Weak<Client>> {
+        let client = |producer: &Producer| Arc::downgrade(&producer.client);
+        self.each().map(client).collect()
     }
 
     /// The error that the producers cannot recover from.

@@ -1,4 +1,5 @@
-//! What the configuration passes on to librdkafka: looked at before it starts, values never repeated.
+//! What the configuration passes on to librdkafka: looked at before it starts, and no value ever
+//! repeated.
 
 use std::collections::BTreeMap;
 use std::fmt;

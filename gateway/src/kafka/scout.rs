@@ -14,13 +14,12 @@ use super::outcome::Refusal;
 use super::producer::Client;
 use super::shared::{Answer, Shared};
 
-/// The producer in use; a rebuild puts another one here.
-pub(super) type Source = Arc<Mutex<Weak<Client>>>;
+/// The producers in use; a rebuild puts others here. All are asked, since each remembers for itself
+/// what partitions there are, and refuses a record for one that it has not heard of.
+pub(super) type Source = Arc<Mutex<Vec<Weak<Client>>>>;
 
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two looks at a topic that is known.
-const REFRESH: Duration = Duration::from_secs(60);
 /// Between two looks while the cluster is down or has not answered.
 const RETRY: Duration = Duration::from_millis(500);
 /// A cluster that makes topics by itself says "unknown" first: ask so often before believing it.
@@ -42,16 +41,23 @@ struct Watch {
 struct Scout {
     shared: Arc<Shared>,
     source: Source,
+    /// Between two looks at a topic that is known.
+    refresh: Duration,
     watches: Vec<Watch>,
 }
 
 /// Starts the scout; it ends when the sender is dropped.
-pub(super) fn start(shared: Arc<Shared>, source: Source) -> std::io::Result<Sender<Arc<str>>> {
+pub(super) fn start(
+    shared: Arc<Shared>,
+    source: Source,
+    refresh: Duration,
+) -> std::io::Result<Sender<Arc<str>>> {
     let (ask, asked) = channel();
     let name = format!("scout {}", shared.name);
     let scout = Scout {
         shared,
         source,
+        refresh,
         watches: Vec::new(),
     };
     std::thread::Builder::new()
@@ -108,13 +114,13 @@ impl Scout {
     }
 
     fn look(&mut self, index: usize) {
-        let topic = Arc::clone(&self.watches[index].topic);
+        let (topic, refresh) = (Arc::clone(&self.watches[index].topic), self.refresh);
         let found = self.fetch(Some(&topic));
         let (shared, watch) = (&self.shared, &mut self.watches[index]);
         let now = Instant::now();
         let leaders = match found {
             Ok(leaders) => {
-                (watch.unknown, watch.found, watch.due) = (0, true, now + REFRESH);
+                (watch.unknown, watch.found, watch.due) = (0, true, now + refresh);
                 Ok(leaders)
             }
             Err(code) => {
@@ -130,7 +136,7 @@ impl Scout {
                 let Verdict::Refuse(refusal) = errors::sort(code) else {
                     return;
                 };
-                (watch.unknown, watch.due) = (0, now + REFRESH);
+                (watch.unknown, watch.due) = (0, now + refresh);
                 if !watch.found {
                     // Nobody waits for it any more; who does will ask again.
                     self.watches.swap_remove(index);
@@ -143,12 +149,17 @@ impl Scout {
     }
 
     fn fetch(&self, topic: Option<&str>) -> Result<Vec<i32>, Code> {
-        let client = self
-            .source
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .upgrade();
-        let client = client.ok_or(Code::AllBrokersDown)?;
+        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let clients: Vec<_> = source.iter().filter_map(Weak::upgrade).collect();
+        drop(source);
+        let mut found = Err(Code::AllBrokersDown);
+        for client in clients {
+            found = Ok(self.fetch_by(&client, topic)?);
+        }
+        found
+    }
+
+    fn fetch_by(&self, client: &Client, topic: Option<&str>) -> Result<Vec<i32>, Code> {
         let metadata = client.client().fetch_metadata(topic, PATIENCE);
         let metadata =
             metadata.map_err(|error| error.rdkafka_error_code().unwrap_or(Code::Unknown))?;

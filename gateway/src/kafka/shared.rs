@@ -191,6 +191,9 @@ impl Shared {
         let Some(passenger) = flight.settle(claim, fate) else {
             return;
         };
+        if let Some(Verdict::Refuse(refusal)) = verdict {
+            flight.is_topic_in_doubt |= refusal.is_of_topic();
+        }
         match (outcome, verdict) {
             (Some(outcome), _) if passenger.is_replayed => {
                 self.answer_replay(passenger.ticket, outcome);

@@ -41,6 +41,8 @@ struct Topic {
     count: u32,
     /// Where records without a key go in this batch.
     sticky: u32,
+    /// Before this nobody asks again because Kafka has refused a record.
+    doubt_again: Instant,
     /// Since when records wait for the scout; means nothing unless `Asked`.
     waiting_since: Option<Instant>,
 }
@@ -63,7 +65,7 @@ impl Topics {
     pub(super) fn find(&mut self, name: &[u8], now: Instant) -> Result<Found, Refusal> {
         let name = std::str::from_utf8(name).map_err(|_| Refusal::TopicIllegal)?;
         let Some(index) = self.by_name.get(name).copied() else {
-            let topic = self.insert(name)?;
+            let topic = self.insert(name, now)?;
             let ask = Some(Arc::clone(&self.topics[topic.0 as usize].name));
             return Ok(Found { topic, ask });
         };
@@ -82,7 +84,7 @@ impl Topics {
         })
     }
 
-    fn insert(&mut self, name: &str) -> Result<TopicIndex, Refusal> {
+    fn insert(&mut self, name: &str, now: Instant) -> Result<TopicIndex, Refusal> {
         if !topic_name::is_legal(name) {
             return Err(Refusal::TopicIllegal);
         }
@@ -93,6 +95,7 @@ impl Topics {
             partitions: Vec::new(),
             count: 0,
             sticky: 0,
+            doubt_again: now,
             waiting_since: None,
         };
         let index = if self.topics.len() < limits::TOPICS_MAX {
@@ -137,6 +140,18 @@ impl Topics {
             State::Refused { why, .. } => return Err(*why),
         }
         Ok(())
+    }
+
+    /// Kafka has refused a record for its topic, though it was thought to be there: gives the name
+    /// when the scout is to be asked.
+    pub(super) fn doubt(&mut self, name: &str, now: Instant) -> Option<Arc<str>> {
+        let index = *self.by_name.get(name)?;
+        let topic = &mut self.topics[index as usize];
+        if topic.doubt_again > now {
+            return None;
+        }
+        topic.doubt_again = now + ASK_AGAIN;
+        Some(Arc::clone(&topic.name))
     }
 
     /// Why records of this topic are refused, if they are.
@@ -320,6 +335,16 @@ mod tests {
         assert!(topics.learn(answer, &mut lines, now).is_empty());
         assert_eq!(push(&mut topics, &mut lines, topic), Ok(()));
         assert!(lines.is_ready());
+    }
+
+    #[test]
+    fn a_topic_that_kafka_refuses_is_asked_about_now_and_then() {
+        let (mut topics, now) = (Topics::default(), Instant::now());
+        find(&mut topics, "t", now);
+        assert_eq!(topics.doubt("t", now).as_deref(), Some("t"));
+        assert_eq!(topics.doubt("t", now + ASK_AGAIN / 2), None);
+        assert_eq!(topics.doubt("t", now + ASK_AGAIN).as_deref(), Some("t"));
+        assert_eq!(topics.doubt("other", now), None);
     }
 
     #[test]

@@ -2,78 +2,15 @@
 //! nothing, and no secret is told to anyone.
 
 use crate::support::client::Client;
-use crate::support::gateway::{Gateway, Launch};
+use crate::support::gateway::Gateway;
 use crate::support::kafka::{RealKafka, read_topic};
+use crate::support::way::{MTLS, PASSWORD, SSL, USER, Way};
 use crate::support::wire::*;
 use crate::support::{DEADLINE, ask_until};
 use std::path::PathBuf;
 
-/// Where `kafka-node.sh --tls` listens, counted from its first port.
-const SASL_SSL: u16 = 2;
-const SSL: u16 = 3;
-const MTLS: u16 = 4;
-
-/// The user that `kafka-node.sh` makes.
-const USER: &str = "tributary";
-const PASSWORD: &str = "tributary-secret";
 /// Of the cluster's own stores of keys.
 const STORE_PASSWORD: &str = "changeit";
-
-/// How a gateway gets to a cluster: a listener, and lines of `[kafka.main.properties]`.
-struct Way {
-    listener: u16,
-    properties: String,
-}
-
-impl Way {
-    fn new(listener: u16, protocol: &str) -> Way {
-        let properties = String::new();
-        Way {
-            listener,
-            properties,
-        }
-        .with("security.protocol", protocol)
-    }
-
-    fn tls(listener: u16, kafka: &RealKafka) -> Way {
-        let ca = kafka.file("ca.pem").display().to_string();
-        Way::new(listener, "ssl").with("ssl.ca.location", &ca)
-    }
-
-    fn login(kafka: &RealKafka, mechanism: &str, user: &str, password: &str) -> Way {
-        let ca = kafka.file("ca.pem").display().to_string();
-        Way::new(SASL_SSL, "sasl_ssl")
-            .with("ssl.ca.location", &ca)
-            .with("sasl.mechanisms", mechanism)
-            .with("sasl.username", user)
-            .with("sasl.password", password)
-    }
-
-    fn with(mut self, name: &str, value: &str) -> Way {
-        self.properties += &format!("{name:?} = {value:?}\n");
-        self
-    }
-
-    /// The password of `kafka-node.sh` in a file instead of in the configuration.
-    fn with_password_file(mut self, kafka: &RealKafka) -> Way {
-        let path = kafka.file("password");
-        std::fs::write(&path, format!("{PASSWORD}\n")).expect("the folder can be written");
-        let inline = format!("{:?} = {PASSWORD:?}", "sasl.password");
-        let by_file = format!("{:?} = {{ file = {path:?} }}", "sasl.password");
-        assert!(self.properties.contains(&inline));
-        self.properties = self.properties.replace(&inline, &by_file);
-        self
-    }
-
-    fn start(&self, kafka: &RealKafka) -> Gateway {
-        let (brokers, properties) = (kafka.listener(self.listener), &self.properties);
-        let config = format!(
-            "[log]\nlevel = \"debug\"\n[kafka.main]\nbrokers = [{brokers:?}]\n\
-             [kafka.main.properties]\n{properties}"
-        );
-        Launch::default().config(&config).start()
-    }
-}
 
 fn client_keys(kafka: &RealKafka) -> PathBuf {
     kafka.file("client.p12")
@@ -126,7 +63,7 @@ fn every_mechanism_and_every_kind_of_tls_carries_records_that_are_read_back() {
     ];
     for (name, way) in ways {
         // librdkafka tells its whole configuration then.
-        let gateway = way.with("debug", "conf,security").start(&kafka);
+        let gateway = way.with("debug", "conf,security").start(&kafka, "");
         let mut device = Client::connect(&gateway, V5, name);
         for number in 0..COUNT {
             device.publish("secure/says", number.to_string().as_bytes());
@@ -152,7 +89,7 @@ fn every_mechanism_and_every_kind_of_tls_carries_records_that_are_read_back() {
 
 /// A gateway that cannot get in, and a device that waits for it.
 fn refused(kafka: &RealKafka, way: &Way, error: &str, remedy: &str) -> (Gateway, Client) {
-    let gateway = way.start(kafka);
+    let gateway = way.start(kafka, "");
     let mut device = Client::connect(&gateway, V5, "device");
     device.send(&Publish::qos1(1, "secure/says", b"x").encode(V5));
     let wanted = format!("\"trouble\":{{\"error\":\"{error}\"");

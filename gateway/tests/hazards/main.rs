@@ -25,6 +25,7 @@ mod order;
 mod outage;
 mod overload;
 mod refused;
+mod repair;
 mod retained;
 mod rings;
 mod session_end;

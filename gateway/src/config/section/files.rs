@@ -25,7 +25,7 @@ impl Section<'_> {
             let Value::Table(inner) = &entry.value else {
                 continue;
             };
-            match path_in(inner).and_then(|path| fetch(path)) {
+            match path_in(inner).and_then(fetch) {
                 Ok(text) => entry.value = Value::Text(text),
                 Err(why) => wrong.push((name.clone(), entry.place.clone(), why)),
             }

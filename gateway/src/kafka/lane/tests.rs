@@ -1,6 +1,7 @@
 //! Lanes against a mock cluster: nothing lost, nothing answered twice, everything in order.
 
 mod outage;
+mod repair;
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

@@ -208,7 +208,40 @@ impl RealKafka {
     }
 
     pub(crate) fn create(&self, topic: &str) {
-        self.order(&["create", topic, "12"]);
+        self.create_with(topic, &["12"]);
+    }
+
+    /// The number of partitions, and what else `kafka-node.sh create` takes.
+    pub(crate) fn create_with(&self, topic: &str, options: &[&str]) {
+        self.order(&[&["create", topic], options].concat());
+    }
+
+    pub(crate) fn delete(&self, topic: &str) {
+        self.order(&["delete", topic]);
+    }
+
+    /// The node that leads a partition.
+    pub(crate) fn leader(&self, topic: &str, partition: &str) -> String {
+        self.ask(&["leader", topic, partition]).trim().to_owned()
+    }
+
+    /// Ends one node in good order, and starts it again.
+    pub(crate) fn restart_node(&self, node: &str, meanwhile: impl FnOnce()) {
+        self.order(&["term", node]);
+        meanwhile();
+        self.order(&["restart", node]);
+    }
+
+    /// Ends a cluster of one node and starts it again with all its data at the address of another
+    /// listener.
+    pub(crate) fn move_to(&self, offset: u16) {
+        self.stop();
+        let path = self.folder.join("1/server.properties");
+        let text = std::fs::read_to_string(&path).expect("the node's configuration");
+        let [old, new] = [0, offset].map(|offset| format!("PLAINTEXT://{}", self.listener(offset)));
+        assert!(text.contains(&old), "it listens there");
+        std::fs::write(&path, text.replace(&old, &new)).expect("the node's configuration");
+        self.restart();
     }
 
     /// SIGKILL.
@@ -236,12 +269,17 @@ impl RealKafka {
     }
 
     fn order(&self, arguments: &[&str]) {
+        self.ask(arguments);
+    }
+
+    fn ask(&self, arguments: &[&str]) -> String {
         let output = self.script(arguments).output().expect("bash is there");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(
             output.status.success(),
             "kafka-node.sh {arguments:?} failed:\n{said}"
         );
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     fn script(&self, arguments: &[&str]) -> Command {
@@ -270,8 +308,9 @@ impl Drop for RealKafka {
     }
 }
 
-/// Neighbouring free ports, enough for three nodes with all their listeners. They lie below the range from which the kernel takes the ports of outgoing connections, so no client
-/// can sit on them later.
+/// Neighbouring free ports, enough for three nodes with all their listeners. They lie below the
+/// range from which the kernel takes the ports of outgoing connections, so no client can sit on
+/// them later.
 fn free_ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + (std::process::id() % 20) as u16 * 400;

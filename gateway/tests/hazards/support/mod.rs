@@ -7,7 +7,9 @@ pub(crate) mod kafka;
 pub(crate) mod metrics;
 pub(crate) mod output;
 pub(crate) mod property;
+pub(crate) mod relay;
 pub(crate) mod subscriber;
+pub(crate) mod way;
 pub(crate) mod wire;
 
 use std::time::{Duration, Instant};
