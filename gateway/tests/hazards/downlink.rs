@@ -130,16 +130,24 @@ fn a_device_that_was_away_gets_its_commands_in_order_and_no_more_than_its_queue_
 #[test]
 fn a_command_expires_and_what_is_left_of_its_life_is_told() {
     let kafka = RealKafka::start();
-    let gateway = gateway(&kafka, "expiry_secs = 3");
+    let gateway = gateway(&kafka, "expiry_secs = 3600");
     let application = Application::new(&kafka.bootstrap());
     let mut device = Client::connect(&gateway, V5, "there").subscribed("dev/there/cmd", 1);
     application.say("commands", "there", "now");
-    application.say("commands", "away", "later");
+    application.say_of_old("commands", "there", "over", 3600);
+    // Its time is over soon after it was read, or just before.
+    application.say_of_old("commands", "away", "later", 3598);
     application.flush();
-    let left = device.receive().expiry_secs();
-    assert!(left.is_some_and(|left| (1..=3).contains(&left)), "{left:?}");
-    wait_until_done(&gateway, 2);
-    assert_eq!(dropped(&gateway, "expired"), 1.0);
+    let command = device.receive();
+    let left = command.expiry_secs();
+    assert!(
+        left.is_some_and(|left| (3000..=3600).contains(&left)),
+        "{left:?}"
+    );
+    wait_until_done(&gateway, 3);
+    assert_eq!(dropped(&gateway, "expired"), 2.0);
+    device.ping();
+    assert_eq!(device.kept().count(), 0);
     let mut late = Client::connect(&gateway, V5, "away").subscribed("dev/away/cmd", 1);
     late.ping();
     assert_eq!(late.kept().count(), 0);

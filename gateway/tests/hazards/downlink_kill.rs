@@ -107,8 +107,14 @@ fn kill_again_and_again(kafka: &RealKafka, keys: &str, keeps: bool) -> Vec<Vec<V
                 }
             }
             application.flush();
-            // Another moment in each round, and always one with commands on their way.
-            let moment = 1 + round * 17 % (DEVICES * COMMANDS / 4);
+            // Another moment in each round, and always one with commands on their way. Of states each
+            // device may get one alone.
+            let most = if keeps {
+                DEVICES
+            } else {
+                DEVICES * COMMANDS / 4
+            };
+            let moment = 1 + round * 17 % most;
             while !is_last && seen.load(Ordering::Relaxed) < moment {
                 thread::yield_now();
             }

@@ -12,11 +12,17 @@ fn a_downlink_needs_no_more_than_a_topic() {
         panic!("{:?}", settings.downlinks)
     };
     let rule = &downlink.rule;
-    assert_eq!((&*downlink.cluster, &*downlink.group), ("main", "tributary"));
+    assert_eq!(
+        (&*downlink.cluster, &*downlink.group),
+        ("main", "tributary")
+    );
     assert_eq!((&rule.to, rule.from), (&None, From::End));
     assert_eq!(rule.device, Template::parse("{key}").ok());
     assert_eq!((rule.qos, rule.expiry_secs), (Qos::AtLeastOnce, 0));
-    assert_eq!((rule.uncommitted_max, rule.terms.waiting_max), (100_000, 100));
+    assert_eq!(
+        (rule.uncommitted_max, rule.terms.waiting_max),
+        (100_000, 100)
+    );
     assert!(!rule.terms.drops_newest && !rule.terms.latest && !rule.user_properties);
     assert_eq!((settings.kafka, settings.node), (Kafka::Embedded, None));
 }
@@ -72,26 +78,47 @@ fn every_mistake_in_a_downlink_is_told_with_its_line_and_what_would_be_right() {
         ("uncommitted_max = 0", "uncommitted_max", "a number from 1"),
         ("group = \"a b\"", "group", "is \"a b\"; write a name"),
         ("from = \"start\"", "from", "there is: begin, end"),
-        ("user_properties = 1", "user_properties", "write true or false"),
+        (
+            "user_properties = 1",
+            "user_properties",
+            "write true or false",
+        ),
         ("qoss = 1", "qoss", "did you mean \"qos\"?"),
         ("cluster = \"c\"", "cluster", "there is no [kafka.c]"),
     ] {
-        let topic = if key == "topic" { "" } else { "topic = \"t\"\n" };
-        let cluster = if key == "cluster" { "" } else { "cluster = \"a\"\n" };
+        let topic = if key == "topic" {
+            ""
+        } else {
+            "topic = \"t\"\n"
+        };
+        let cluster = if key == "cluster" {
+            ""
+        } else {
+            "cluster = \"a\"\n"
+        };
         let told = faults(&format!("{two}[downlink.x]\n{topic}{cluster}{line}\n"), &[]);
         let [told] = &told[..] else {
             panic!("{line}: {told:?}")
         };
-        assert!(told.contains(&format!("[downlink.x].{key}: ")), "{line}: {told}");
+        assert!(
+            told.contains(&format!("[downlink.x].{key}: ")),
+            "{line}: {told}"
+        );
         assert!(told.contains(word), "{line}: {told}");
         let wanted = if line.is_empty() { "8: " } else { "10: " };
         let is_there = told.starts_with(wanted) || told.starts_with("9: ");
         assert!(is_there, "{line}: the line is wrong: {told}");
     }
     let told = faults(&format!("{two}[downlink.x]\ntopic = \"t\"\n"), &[]);
-    assert!(told[0].contains("there are several clusters; name one of: a, b"), "{told:?}");
+    assert!(
+        told[0].contains("there are several clusters; name one of: a, b"),
+        "{told:?}"
+    );
     let told = faults("[node]\nname = \"a/b\"\n", &[]);
-    assert!(told[0].starts_with("2: [node].name: is \"a/b\"; write a name"), "{told:?}");
+    assert!(
+        told[0].starts_with("2: [node].name: is \"a/b\"; write a name"),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -99,5 +126,8 @@ fn one_topic_has_one_downlink() {
     let text = "[downlink.a]\ntopic = \"t\"\n[downlink.b]\ntopic = \"t\"\n";
     let told = faults(text, &[]);
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].starts_with("4: [downlink.b].topic: [downlink.a] reads"), "{told:?}");
+    assert!(
+        told[0].starts_with("4: [downlink.b].topic: [downlink.a] reads"),
+        "{told:?}"
+    );
 }

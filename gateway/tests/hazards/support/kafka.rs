@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// One record as it stands in Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,10 +136,21 @@ impl Application {
         }
         let mut record = BaseRecord::to(topic).key(key).headers(owned);
         record.payload = value;
+        self.send(record);
+    }
+
+    /// Writes a text as of so many seconds ago.
+    pub(crate) fn say_of_old(&self, topic: &str, key: &str, text: &str, age_secs: i64) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now_millis = now.expect("it is after 1970").as_millis() as i64;
+        let record = BaseRecord::to(topic).key(key).payload(text.as_bytes());
+        self.send(record.timestamp(now_millis - age_secs * 1_000));
+    }
+
+    fn send(&self, record: BaseRecord<'_, str, [u8]>) {
         let written = self.0.send(record);
-        written
-            .map_err(|(error, _)| error)
-            .expect("the queue has room");
+        let written = written.map_err(|(error, _)| error);
+        written.expect("the queue has room");
         self.0.poll(Duration::ZERO);
     }
 
