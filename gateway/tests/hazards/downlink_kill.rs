@@ -107,8 +107,8 @@ fn kill_again_and_again(kafka: &RealKafka, keys: &str, keeps: bool) -> Vec<Vec<V
                 }
             }
             application.flush();
-            // Another moment in each round, and always one with commands on their way. Of states each
-            // device may get one alone.
+            // Another moment in each round, and always one with commands on their way. Of states
+            // each device may get one alone.
             let most = if keeps {
                 DEVICES
             } else {
