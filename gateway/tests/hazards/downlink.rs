@@ -175,6 +175,53 @@ fn too_much_behind_one_open_record_gives_it_up_loudly() {
 }
 
 #[test]
+fn partitions_that_are_added_are_read_from_their_begin() {
+    let kafka = RealKafka::start();
+    let gateway = gateway(&kafka, "");
+    let application = Application::new(&kafka.bootstrap());
+    let mut device = Client::connect(&gateway, V5, "d").subscribed("dev/+/cmd", 1);
+    kafka.grow("commands", 13);
+    application.write_to("commands", 12, "d", "first of its partition");
+    application.flush();
+    assert_eq!(device.receive().payload, b"first of its partition");
+    wait_until_done(&gateway, 1);
+    let partitions = gateway.metrics().sum("tributary_downlink_partitions");
+    assert_eq!(partitions, 13.0);
+}
+
+#[test]
+fn a_kafka_that_was_killed_and_is_back_loses_no_command_and_repeats_none() {
+    const COMMANDS: u64 = 200;
+    let kafka = RealKafka::start();
+    let gateway = gateway(&kafka, "queue_max = 1000");
+    let application = Application::new(&kafka.bootstrap());
+    let mut device = Client::connect(&gateway, V5, "d").subscribed("dev/d/cmd", 1);
+    for number in 0..COMMANDS / 2 {
+        application.say("commands", "d", &number.to_string());
+    }
+    application.flush();
+    let mut numbers = vec![device.receive().number()];
+    kafka.kill();
+    kafka.restart();
+    for number in COMMANDS / 2..COMMANDS {
+        application.say("commands", "d", &number.to_string());
+    }
+    application.flush();
+    while numbers.len() < COMMANDS as usize {
+        numbers.push(device.receive().number());
+    }
+    assert_eq!(numbers, (0..COMMANDS).collect::<Vec<_>>());
+    wait_until_done(&gateway, COMMANDS as usize);
+    let before = gateway.metrics().sum("tributary_downlink_commits_total");
+    application.say("commands", "d", "200");
+    application.flush();
+    assert_eq!(device.receive().number(), COMMANDS);
+    gateway.wait_until("offsets are committed again", |metrics| {
+        metrics.sum("tributary_downlink_commits_total") > before
+    });
+}
+
+#[test]
 fn a_request_goes_down_and_its_answer_comes_up_with_the_same_correlation_data() {
     let kafka = RealKafka::start();
     let gateway = gateway(&kafka, "");

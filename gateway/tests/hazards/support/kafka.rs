@@ -139,6 +139,18 @@ impl Application {
         self.send(record);
     }
 
+    /// Writes a text to this partition, as soon as the producer has heard of it.
+    pub(crate) fn write_to(&self, topic: &str, partition: i32, key: &str, text: &str) {
+        let written = ask_until(DEADLINE, || {
+            let record = BaseRecord::to(topic).key(key).payload(text);
+            // Asking makes the producer look; it knows the topic's partitions for minutes.
+            let metadata = self.0.client().fetch_metadata(Some(topic), DEADLINE);
+            metadata.ok()?;
+            self.0.send(record.partition(partition)).ok()
+        });
+        written.unwrap_or_else(|| panic!("partition {partition} of {topic} is not known"));
+    }
+
     /// Writes a text as of so many seconds ago.
     pub(crate) fn say_of_old(&self, topic: &str, key: &str, text: &str, age_secs: i64) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -195,6 +207,15 @@ impl RealKafka {
 
     pub(crate) fn create(&self, topic: &str) {
         self.order(&["create", topic, "12"]);
+    }
+
+    /// Gives a topic more partitions.
+    pub(crate) fn grow(&self, topic: &str, partitions: u32) {
+        let (bootstrap, count) = (self.bootstrap(), partitions.to_string());
+        let class = "org.apache.kafka.tools.TopicCommand";
+        let server = ["tool", class, "--bootstrap-server", &bootstrap];
+        let alter = ["--alter", "--topic", topic, "--partitions", &count];
+        self.order(&[&server[..], &alter].concat());
     }
 
     /// SIGKILL.
