@@ -44,6 +44,12 @@ pub(super) struct Handoff {
 }
 
 impl Handoff {
+    /// Whether nothing is kept for anyone.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.trays.is_empty() && self.given.is_empty() && self.unsafe_yet.is_empty()
+    }
+
     fn arrive(&mut self, device: Arc<str>, command: Command, now_sec: u32) {
         let expires_at_sec = command.message.expires_at_sec;
         if expires_at_sec != tributary_proto::message::Message::NEVER {

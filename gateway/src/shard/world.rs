@@ -340,9 +340,7 @@ impl World {
             delivered_count: 0,
             weary: Vec::new(),
             is_restless: false,
-            speaker: (plan.index == 0)
-                .then(|| Speaker::new(plan.sys_interval_secs))
-                .flatten(),
+            speaker: Speaker::new(plan.sys_interval_secs).filter(|_| plan.index == 0),
             online_count: 0,
             base_sec: plan.base_sec,
             exchanges: HashMap::new(),

@@ -130,16 +130,24 @@ fn a_device_that_was_away_gets_its_commands_in_order_and_no_more_than_its_queue_
 #[test]
 fn a_command_expires_and_what_is_left_of_its_life_is_told() {
     let kafka = RealKafka::start();
-    let gateway = gateway(&kafka, "expiry_secs = 3");
+    let gateway = gateway(&kafka, "expiry_secs = 3600");
     let application = Application::new(&kafka.bootstrap());
     let mut device = Client::connect(&gateway, V5, "there").subscribed("dev/there/cmd", 1);
     application.say("commands", "there", "now");
-    application.say("commands", "away", "later");
+    application.say_of_old("commands", "there", "over", 3600);
+    // Its time is over soon after it was read, or just before.
+    application.say_of_old("commands", "away", "later", 3598);
     application.flush();
-    let left = device.receive().expiry_secs();
-    assert!(left.is_some_and(|left| (1..=3).contains(&left)), "{left:?}");
-    wait_until_done(&gateway, 2);
-    assert_eq!(dropped(&gateway, "expired"), 1.0);
+    let command = device.receive();
+    let left = command.expiry_secs();
+    assert!(
+        left.is_some_and(|left| (3000..=3600).contains(&left)),
+        "{left:?}"
+    );
+    wait_until_done(&gateway, 3);
+    assert_eq!(dropped(&gateway, "expired"), 2.0);
+    device.ping();
+    assert_eq!(device.kept().count(), 0);
     let mut late = Client::connect(&gateway, V5, "away").subscribed("dev/away/cmd", 1);
     late.ping();
     assert_eq!(late.kept().count(), 0);
@@ -164,6 +172,53 @@ fn too_much_behind_one_open_record_gives_it_up_loudly() {
     let numbers: Vec<_> = (0..5).map(|_| device.receive().number()).collect();
     assert_eq!(numbers, [3, 4, 5, 6, 7]);
     wait_until_done(&gateway, 8);
+}
+
+#[test]
+fn partitions_that_are_added_are_read_from_their_begin() {
+    let kafka = RealKafka::start();
+    let gateway = gateway(&kafka, "");
+    let application = Application::new(&kafka.bootstrap());
+    let mut device = Client::connect(&gateway, V5, "d").subscribed("dev/+/cmd", 1);
+    kafka.grow("commands", 13);
+    application.write_to("commands", 12, "d", "first of its partition");
+    application.flush();
+    assert_eq!(device.receive().payload, b"first of its partition");
+    wait_until_done(&gateway, 1);
+    let partitions = gateway.metrics().sum("tributary_downlink_partitions");
+    assert_eq!(partitions, 13.0);
+}
+
+#[test]
+fn a_kafka_that_was_killed_and_is_back_loses_no_command_and_repeats_none() {
+    const COMMANDS: u64 = 200;
+    let kafka = RealKafka::start();
+    let gateway = gateway(&kafka, "queue_max = 1000");
+    let application = Application::new(&kafka.bootstrap());
+    let mut device = Client::connect(&gateway, V5, "d").subscribed("dev/d/cmd", 1);
+    for number in 0..COMMANDS / 2 {
+        application.say("commands", "d", &number.to_string());
+    }
+    application.flush();
+    let mut numbers = vec![device.receive().number()];
+    kafka.kill();
+    kafka.restart();
+    for number in COMMANDS / 2..COMMANDS {
+        application.say("commands", "d", &number.to_string());
+    }
+    application.flush();
+    while numbers.len() < COMMANDS as usize {
+        numbers.push(device.receive().number());
+    }
+    assert_eq!(numbers, (0..COMMANDS).collect::<Vec<_>>());
+    wait_until_done(&gateway, COMMANDS as usize);
+    let before = gateway.metrics().sum("tributary_downlink_commits_total");
+    application.say("commands", "d", "200");
+    application.flush();
+    assert_eq!(device.receive().number(), COMMANDS);
+    gateway.wait_until("offsets are committed again", |metrics| {
+        metrics.sum("tributary_downlink_commits_total") > before
+    });
 }
 
 #[test]

@@ -62,14 +62,22 @@ fn a_command_without_a_puback_comes_again_from_a_gateway_that_was_killed() {
     assert!([&[2][..], &[1, 2]].contains(&&numbers[..]), "{numbers:?}");
 }
 
+/// What the devices are like.
+#[derive(Clone, Copy)]
+struct Devices {
+    /// Their sessions outlive their connections.
+    keeps: bool,
+    qos: u8,
+}
+
 /// Receives until the gateway is gone, or until everything up to `last` has come.
-fn receive(gateway: &Gateway, device: u64, keeps: bool, seen: &AtomicU64, last: u64) -> Vec<u64> {
+fn receive(gateway: &Gateway, device: u64, like: Devices, seen: &AtomicU64, last: u64) -> Vec<u64> {
     let id = device_id(device);
-    let mut client = match keeps {
+    let mut client = match like.keeps {
         true => Client::resume(gateway, V5, &id).0,
         false => Client::connect(gateway, V5, &id),
     };
-    client.subscribe(&format!("dev/{id}/cmd"), 1);
+    client.subscribe(&format!("dev/{id}/cmd"), like.qos);
     let mut numbers = Vec::new();
     while let Some(command) = client.receive_unless_closed() {
         seen.fetch_add(1, Ordering::Relaxed);
@@ -83,7 +91,7 @@ fn receive(gateway: &Gateway, device: u64, keeps: bool, seen: &AtomicU64, last: 
 
 /// Writes commands for all devices round by round and kills the gateway in the middle of each but
 /// the last; returns what each device has received, connection by connection.
-fn kill_again_and_again(kafka: &RealKafka, keys: &str, keeps: bool) -> Vec<Vec<Vec<u64>>> {
+fn kill_again_and_again(kafka: &RealKafka, keys: &str, like: Devices) -> Vec<Vec<Vec<u64>>> {
     kafka.create("commands");
     let application = Application::new(&kafka.bootstrap());
     let mut received: Vec<Vec<Vec<u64>>> = vec![Vec::new(); DEVICES as usize];
@@ -99,7 +107,7 @@ fn kill_again_and_again(kafka: &RealKafka, keys: &str, keeps: bool) -> Vec<Vec<V
         thread::scope(|scope| {
             let (gateway, seen) = (&gateway, &seen);
             let receiving: Vec<_> = (0..DEVICES)
-                .map(|device| scope.spawn(move || receive(gateway, device, keeps, seen, last)))
+                .map(|device| scope.spawn(move || receive(gateway, device, like, seen, last)))
                 .collect();
             for number in round * COMMANDS..(round + 1) * COMMANDS {
                 for device in 0..DEVICES {
@@ -107,8 +115,14 @@ fn kill_again_and_again(kafka: &RealKafka, keys: &str, keeps: bool) -> Vec<Vec<V
                 }
             }
             application.flush();
-            // Another moment in each round, and always one with commands on their way.
-            let moment = 1 + round * 17 % (DEVICES * COMMANDS / 4);
+            // Another moment in each round, and always one with commands on their way. Of states
+            // each device may get one alone.
+            let most = if like.keeps {
+                DEVICES
+            } else {
+                DEVICES * COMMANDS / 4
+            };
+            let moment = 1 + round * 17 % most;
             while !is_last && seen.load(Ordering::Relaxed) < moment {
                 thread::yield_now();
             }
@@ -132,7 +146,11 @@ fn kill_again_and_again(kafka: &RealKafka, keys: &str, keeps: bool) -> Vec<Vec<V
 #[test]
 fn ten_kills_under_load_lose_no_command() {
     let kafka = RealKafka::start();
-    let received = kill_again_and_again(&kafka, "queue_max = 10000", false);
+    let like = Devices {
+        keeps: false,
+        qos: 1,
+    };
+    let received = kill_again_and_again(&kafka, "queue_max = 10000", like);
     let all: BTreeSet<u64> = (0..ROUNDS * COMMANDS).collect();
     let mut repeated = 0;
     for (device, connections) in received.iter().enumerate() {
@@ -152,20 +170,29 @@ fn ten_kills_under_load_lose_no_command() {
     );
 }
 
-#[test]
-fn ten_kills_under_load_never_tell_an_older_state_after_a_newer_one() {
+fn never_an_older_state(qos: u8) {
     let kafka = RealKafka::start();
-    let name = format!("downlink-{}", std::process::id());
+    let name = format!("downlink-{}-{qos}", std::process::id());
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let keys = format!(
-        "latest = true\n\n[store]\nkind = \"local\"\npath = \"{}\"\n",
+        "latest = true\nqos = {qos}\n\n[store]\nkind = \"local\"\npath = \"{}\"\n",
         folder.display()
     );
-    let received = kill_again_and_again(&kafka, &keys, true);
+    let received = kill_again_and_again(&kafka, &keys, Devices { keeps: true, qos });
     let _ = std::fs::remove_dir_all(folder);
     for connections in received {
         let numbers: Vec<u64> = connections.into_iter().flatten().collect();
         assert!(numbers.is_sorted(), "an older state came late: {numbers:?}");
         assert_eq!(numbers.last(), Some(&(ROUNDS * COMMANDS - 1)));
     }
+}
+
+#[test]
+fn ten_kills_under_load_never_tell_an_older_state_after_a_newer_one() {
+    never_an_older_state(1);
+}
+
+#[test]
+fn ten_kills_under_load_never_tell_an_older_state_at_qos_2() {
+    never_an_older_state(2);
 }

@@ -3,6 +3,7 @@
 mod admission;
 mod bench;
 mod downward;
+mod handed;
 mod life;
 mod queue;
 mod upward;

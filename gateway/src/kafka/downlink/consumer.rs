@@ -78,7 +78,13 @@ pub(super) struct News {
 }
 
 impl News {
-    /// The levels told since the last look; mostly none.
+    /// The levels told last, unless they were taken.
+    pub(super) fn levels(&self) -> Vec<Level> {
+        let levels = self.levels.lock();
+        levels.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The levels told since they were taken last; mostly none.
     pub(super) fn take_levels(&self) -> Vec<Level> {
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut levels)

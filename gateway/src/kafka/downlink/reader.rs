@@ -14,21 +14,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::Consumer as _;
-use rdkafka::error::KafkaError;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use rdkafka::types::RDKafkaErrorCode as Code;
-
 use super::catch_up::CatchUp;
 use super::command::{Command, CommandSink, Fate, Post};
 use super::committer::Committer;
 use super::consumer::{self, Client, Events, News};
 use super::ledger::Ledger;
-use super::partitions;
 use super::rule::Rule;
 use super::tally::Tally;
 use crate::kafka::properties::{self, Properties};
 
+mod commits;
+mod look;
 mod records;
 
 /// What a reader is made with.
@@ -276,111 +272,6 @@ impl Reader {
         let partition = &mut self.partitions[partition as usize];
         if partition.ledger.settle(number) {
             self.feeds[partition.feed].tally.on_fate(fate);
-        }
-    }
-
-    /// Looks for partitions that are not read yet; says whether Kafka had all the answers.
-    fn look(&mut self) -> bool {
-        let mut is_answered = true;
-        for feed in 0..self.feeds.len() {
-            if let Err(error) = self.look_at(feed) {
-                is_answered = false;
-                let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
-                let topic = &self.feeds[feed].topic;
-                let reason = format!("the partitions of {topic} are not known: {error}");
-                self.client.context().complain(code, &reason);
-            }
-        }
-        is_answered
-    }
-
-    fn look_at(&mut self, place: usize) -> Result<(), KafkaError> {
-        let client = Arc::clone(&self.client);
-        let feed = &mut self.feeds[place];
-        let (known, there) = (
-            feed.partition_count,
-            partitions::count(&client, &feed.topic)?,
-        );
-        if there <= known {
-            return Ok(());
-        }
-        let starts = partitions::starts(&client, &feed.rule, known..there, known == 0)?;
-        partitions::read(&client, &feed.topic, &starts)?;
-        feed.partition_count = there;
-        for start in &starts {
-            let index = self.partitions.len() as u32;
-            self.places.insert((place, start.partition), index);
-            if let Some(catch_up) = &mut feed.catch_up {
-                catch_up.expect(index, start.offset, start.end);
-            }
-            self.partitions.push(Partition {
-                feed: place,
-                number: start.partition,
-                ledger: Ledger::new(start.offset),
-                committed: start.committed,
-                end: start.end,
-            });
-        }
-        let (cluster, topic) = (&*client.context().cluster, &*feed.topic);
-        tracing::info!(cluster, topic, partitions = there, "a downlink is read");
-        self.end_catch_up(place);
-        Ok(())
-    }
-
-    /// Commits up to the first open record of each partition, where that has changed.
-    ///
-    /// A partition that begins at its end is committed at once: a gateway that is killed before its
-    /// first record would else begin at a later end.
-    fn commit(&mut self) {
-        if self.committer.is_busy() {
-            return;
-        }
-        if self.committer.take_failed() {
-            self.forget_commits();
-        }
-        let mut list = TopicPartitionList::new();
-        for partition in &mut self.partitions {
-            let offset = partition.ledger.commit_offset();
-            if partition.committed == Some(offset) {
-                continue;
-            }
-            partition.committed = Some(offset);
-            let topic = &self.feeds[partition.feed].topic;
-            let added = list.add_partition_offset(topic, partition.number, Offset::Offset(offset));
-            debug_assert!(added.is_ok(), "an offset that was read is one");
-        }
-        if list.count() > 0 {
-            self.committer.commit(list);
-        }
-    }
-
-    /// Everything is committed anew at the next turn.
-    fn forget_commits(&mut self) {
-        let partitions = self.partitions.iter_mut();
-        partitions.for_each(|partition| partition.committed = None);
-    }
-
-    fn commit_last(&mut self) {
-        let deadline = Instant::now() + LAST_COMMIT_MAX;
-        self.commit();
-        // Once more for what was handed off while an earlier one was on its way.
-        while self.committer.is_busy() && Instant::now() < deadline {
-            std::thread::park_timeout(ROOM_WAIT);
-            self.commit();
-        }
-    }
-
-    fn tell_levels(&mut self) {
-        let commits = self.committer.confirmed();
-        let new_commits = commits - std::mem::replace(&mut self.commits_counted, commits);
-        for (place, feed) in self.feeds.iter().enumerate() {
-            let own = self.partitions.iter().filter(|one| one.feed == place);
-            let lag: i64 = own
-                .map(|one| (one.end - one.ledger.next_offset()).max(0))
-                .sum();
-            let partitions = feed.partition_count as u64;
-            feed.tally.set_levels(partitions, lag as u64);
-            (0..new_commits).for_each(|_| feed.tally.on_commit());
         }
     }
 }

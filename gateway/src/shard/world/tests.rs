@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bench;
+mod commands;
 mod departures;
 mod endings;
 mod groups;

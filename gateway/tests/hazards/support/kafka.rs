@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// One record as it stands in Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,10 +139,33 @@ impl Application {
         }
         let mut record = BaseRecord::to(topic).key(key).headers(owned);
         record.payload = value;
+        self.send(record);
+    }
+
+    /// Writes a text to this partition, as soon as the producer has heard of it.
+    pub(crate) fn write_to(&self, topic: &str, partition: i32, key: &str, text: &str) {
+        let written = ask_until(DEADLINE, || {
+            let record = BaseRecord::to(topic).key(key).payload(text);
+            // Asking makes the producer look; it knows the topic's partitions for minutes.
+            let metadata = self.0.client().fetch_metadata(Some(topic), DEADLINE);
+            metadata.ok()?;
+            self.0.send(record.partition(partition)).ok()
+        });
+        written.unwrap_or_else(|| panic!("partition {partition} of {topic} is not known"));
+    }
+
+    /// Writes a text as of so many seconds ago.
+    pub(crate) fn say_of_old(&self, topic: &str, key: &str, text: &str, age_secs: i64) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now_millis = now.expect("it is after 1970").as_millis() as i64;
+        let record = BaseRecord::to(topic).key(key).payload(text.as_bytes());
+        self.send(record.timestamp(now_millis - age_secs * 1_000));
+    }
+
+    fn send(&self, record: BaseRecord<'_, str, [u8]>) {
         let written = self.0.send(record);
-        written
-            .map_err(|(error, _)| error)
-            .expect("the queue has room");
+        let written = written.map_err(|(error, _)| error);
+        written.expect("the queue has room");
         self.0.poll(Duration::ZERO);
     }
 
@@ -242,6 +265,15 @@ impl RealKafka {
         assert!(text.contains(&old), "it listens there");
         std::fs::write(&path, text.replace(&old, &new)).expect("the node's configuration");
         self.restart();
+    }
+
+    /// Gives a topic more partitions.
+    pub(crate) fn grow(&self, topic: &str, partitions: u32) {
+        let (bootstrap, count) = (self.bootstrap(), partitions.to_string());
+        let class = "org.apache.kafka.tools.TopicCommand";
+        let server = ["tool", class, "--bootstrap-server", &bootstrap];
+        let alter = ["--alter", "--topic", topic, "--partitions", &count];
+        self.order(&[&server[..], &alter].concat());
     }
 
     /// SIGKILL.

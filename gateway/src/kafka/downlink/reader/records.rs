@@ -11,6 +11,7 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::{POLL, Reader, Stashed};
 use crate::kafka::downlink::command::{Command, Dropped, Fate, Origin, Withdrawal};
+use crate::kafka::downlink::consumer::Level;
 use crate::kafka::downlink::rule::{Addressed, Record};
 use crate::kafka::limits;
 
@@ -51,21 +52,27 @@ impl Reader {
     /// its progress meanwhile holds for us as well.
     fn on_quiet(&mut self) {
         for level in self.news.take_levels() {
-            let mut feeds = self.feeds.iter();
-            let Some(feed) = feeds.position(|feed| *feed.topic == *level.topic) else {
+            let Some(index) = self.note_end(&level) else {
                 continue;
             };
-            let Some(&index) = self.places.get(&(feed, level.partition)) else {
-                continue;
-            };
-            self.partitions[index as usize].end = level.end;
+            let place = self.partitions[index as usize].feed;
             // The last offsets before the end may be markers, which are no records.
-            if let (Some(catch_up), Some(next)) = (&mut self.feeds[feed].catch_up, level.fetched_to)
+            if let (Some(catch_up), Some(next)) =
+                (&mut self.feeds[place].catch_up, level.fetched_to)
             {
                 catch_up.on_progress(index, next);
             }
-            self.end_catch_up(feed);
+            self.end_catch_up(place);
         }
+    }
+
+    /// Notes the end of a partition; gives the partition, if it is ours.
+    pub(super) fn note_end(&mut self, level: &Level) -> Option<u32> {
+        let mut feeds = self.feeds.iter();
+        let feed = feeds.position(|feed| *feed.topic == *level.topic)?;
+        let index = *self.places.get(&(feed, level.partition))?;
+        self.partitions[index as usize].end = level.end;
+        Some(index)
     }
 
     fn on_record(&mut self, record: &BorrowedMessage<'_>) {

@@ -1,0 +1,71 @@
+//! Commits what is done with, and tells how far the topics are read.
+
+use std::time::Instant;
+
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::{LAST_COMMIT_MAX, ROOM_WAIT, Reader};
+
+impl Reader {
+    /// Commits up to the first open record of each partition, where that has changed.
+    ///
+    /// A partition that begins at its end is committed at once: a gateway that is killed before its
+    /// first record would else begin at a later end.
+    pub(super) fn commit(&mut self) {
+        if self.committer.is_busy() {
+            return;
+        }
+        if self.committer.take_failed() {
+            self.forget_commits();
+        }
+        let mut list = TopicPartitionList::new();
+        for partition in &mut self.partitions {
+            let offset = partition.ledger.commit_offset();
+            if partition.committed == Some(offset) {
+                continue;
+            }
+            partition.committed = Some(offset);
+            let topic = &self.feeds[partition.feed].topic;
+            let added = list.add_partition_offset(topic, partition.number, Offset::Offset(offset));
+            debug_assert!(added.is_ok(), "an offset that was read is one");
+        }
+        if list.count() > 0 {
+            self.committer.commit(list);
+        }
+    }
+
+    /// Everything is committed anew at the next turn.
+    pub(super) fn forget_commits(&mut self) {
+        let partitions = self.partitions.iter_mut();
+        partitions.for_each(|partition| partition.committed = None);
+    }
+
+    /// Commits what was handed off until now, if Kafka answers in time.
+    pub(super) fn commit_last(&mut self) {
+        let deadline = Instant::now() + LAST_COMMIT_MAX;
+        self.commit();
+        // Once more for what was handed off while an earlier one was on its way.
+        while self.committer.is_busy() && Instant::now() < deadline {
+            std::thread::park_timeout(ROOM_WAIT);
+            self.commit();
+        }
+    }
+
+    /// Brings into the books what is not counted record by record.
+    pub(super) fn tell_levels(&mut self) {
+        for level in self.news.levels() {
+            self.note_end(&level);
+        }
+        let commits = self.committer.confirmed();
+        let new_commits = commits - std::mem::replace(&mut self.commits_counted, commits);
+        for (place, feed) in self.feeds.iter().enumerate() {
+            let own = self.partitions.iter().filter(|one| one.feed == place);
+            let lag: i64 = own
+                .map(|one| (one.end - one.ledger.next_offset()).max(0))
+                .sum();
+            let partitions = feed.partition_count as u64;
+            feed.tally.set_levels(partitions, lag as u64);
+            (0..new_commits).for_each(|_| feed.tally.on_commit());
+        }
+    }
+}
