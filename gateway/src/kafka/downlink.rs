@@ -16,6 +16,7 @@ mod command;
 mod committer;
 mod consumer;
 mod ledger;
+mod marks;
 mod partitions;
 mod reader;
 mod rule;

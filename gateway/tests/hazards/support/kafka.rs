@@ -206,7 +206,11 @@ impl RealKafka {
     }
 
     pub(crate) fn create(&self, topic: &str) {
-        self.order(&["create", topic, "12"]);
+        self.create_of(topic, 12);
+    }
+
+    pub(crate) fn create_of(&self, topic: &str, partitions: u32) {
+        self.order(&["create", topic, &partitions.to_string()]);
     }
 
     /// Gives a topic more partitions.
