@@ -22,6 +22,8 @@ mod reader;
 mod rule;
 mod tally;
 mod template;
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 pub(crate) use command::FatesForTest;
