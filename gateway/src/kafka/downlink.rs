@@ -16,11 +16,14 @@ mod command;
 mod committer;
 mod consumer;
 mod ledger;
+mod marks;
 mod partitions;
 mod reader;
 mod rule;
 mod tally;
 mod template;
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 pub(crate) use command::FatesForTest;

@@ -62,6 +62,49 @@ fn a_command_without_a_puback_comes_again_from_a_gateway_that_was_killed() {
     assert!([&[2][..], &[1, 2]].contains(&&numbers[..]), "{numbers:?}");
 }
 
+#[test]
+fn a_device_that_stays_away_makes_no_other_get_again_what_it_has() {
+    const COMMANDS: u64 = 20;
+    let kafka = RealKafka::start();
+    // Of one partition: all stand behind the first.
+    kafka.create_with("commands", &["1"]);
+    let application = Application::new(&kafka.bootstrap());
+    application.say("commands", "away", "first");
+    for number in 0..COMMANDS {
+        application.say("commands", "d1", &number.to_string());
+    }
+    application.say("commands", "away", "last");
+    application.flush();
+    let mut gateway = start(&kafka, "");
+    let mut device = Client::connect(&gateway, V5, "d1").subscribed("dev/d1/cmd", 1);
+    for number in 0..COMMANDS {
+        assert_eq!(device.receive().number(), number);
+    }
+    gateway.wait_until("the others are handed off", |metrics| {
+        metrics.sum("tributary_downlink_pending") == 2.0
+    });
+    gateway.terminate();
+    assert!(gateway.exit_status().success(), "{}", gateway.log());
+    drop(gateway);
+
+    for round in 0..2 {
+        let gateway = start(&kafka, "");
+        let metrics = gateway.wait_until("what is open is read", |metrics| {
+            metrics.sum("tributary_downlink_pending") == 2.0
+        });
+        let read = metrics.sum("tributary_downlink_records_total");
+        assert_eq!(read, 2.0, "the rest was handed off before");
+        if round == 0 {
+            // What is known of the rest outlives a kill as well.
+            gateway.kill();
+            continue;
+        }
+        let mut device = Client::connect(&gateway, V5, "away").subscribed("dev/away/cmd", 1);
+        let said = [device.receive().payload, device.receive().payload];
+        assert_eq!(said, [&b"first"[..], b"last"]);
+    }
+}
+
 /// What the devices are like.
 #[derive(Clone, Copy)]
 struct Devices {

@@ -62,6 +62,12 @@ impl Ledger {
             .map_or(self.next_offset, |entry| entry.offset)
     }
 
+    /// The offsets of the open records, in order.
+    pub(super) fn open_offsets(&self) -> impl Iterator<Item = i64> {
+        let open = self.entries.iter().filter(|entry| entry.parties > 0);
+        open.map(|entry| entry.offset)
+    }
+
     /// The offset behind the last record read.
     pub(super) fn next_offset(&self) -> i64 {
         self.next_offset
@@ -171,6 +177,7 @@ mod tests {
             .map(|offset| read(&mut ledger, offset))
             .into();
         assert_eq!(ledger.commit_offset(), 5);
+        assert_eq!(ledger.open_offsets().collect::<Vec<_>>(), [5, 6, 8, 9, 12]);
         for (done, commit) in [(2, 5), (0, 6), (3, 6), (1, 12), (4, 13)] {
             assert!(ledger.settle(numbers[done]));
             assert_eq!(ledger.commit_offset(), commit, "after record {done}");

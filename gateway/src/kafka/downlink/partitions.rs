@@ -14,15 +14,15 @@ use super::rule::{From, Rule};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A partition that is to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Start {
     pub(super) partition: i32,
     /// Where to begin.
     pub(super) offset: i64,
     /// The end of the partition now.
     pub(super) end: i64,
-    /// What Kafka has as committed.
-    pub(super) committed: Option<i64>,
+    /// What Kafka has as committed, and what stands beside it.
+    pub(super) committed: Option<(i64, String)>,
 }
 
 /// How many partitions a topic has.
@@ -51,20 +51,23 @@ pub(super) fn starts(
         asked.add_partition(&rule.topic, partition);
     }
     let answered = client.committed_offsets(asked, PATIENCE)?;
-    let committed = |partition| {
+    let mut all_committed = Vec::new();
+    for partition in partitions.clone() {
         let found = answered.find_partition(&rule.topic, partition);
-        match found.map(|found| found.offset()) {
-            Some(Offset::Offset(offset)) => Some(offset),
+        let found = found.ok_or(KafkaError::OffsetFetch(Code::UnknownPartition))?;
+        // Of what Kafka could not say now must not be assumed that there is none.
+        found.error()?;
+        all_committed.push(match found.offset() {
+            Offset::Offset(offset) => Some((offset, found.metadata().to_owned())),
             _ => None,
-        }
-    };
-    let is_new = is_first && partitions.clone().all(|one| committed(one).is_none());
+        });
+    }
+    let is_new = is_first && all_committed.iter().all(Option::is_none);
     let mut starts = Vec::new();
-    for partition in partitions {
-        let committed = committed(partition);
+    for (partition, committed) in partitions.zip(all_committed) {
         let (begin, end) = client.fetch_watermarks(&rule.topic, partition, PATIENCE)?;
-        let offset = match committed {
-            Some(offset) => offset,
+        let offset = match &committed {
+            Some((offset, _)) => *offset,
             None if is_new && rule.from == From::End => end,
             None => begin,
         };

@@ -19,6 +19,7 @@ use super::command::{Command, CommandSink, Fate, Post};
 use super::committer::Committer;
 use super::consumer::{self, Client, Events, News};
 use super::ledger::Ledger;
+use super::marks::Marks;
 use super::rule::Rule;
 use super::tally::Tally;
 use crate::kafka::properties::{self, Properties};
@@ -184,7 +185,9 @@ struct Partition {
     number: i32,
     ledger: Ledger,
     /// What Kafka has been told, whether or not it has heard.
-    committed: Option<i64>,
+    committed: Option<(i64, String)>,
+    /// What an earlier process has handed off already.
+    marks: Marks,
     /// Its end, as it was told last.
     end: i64,
 }

@@ -4,7 +4,19 @@ use std::time::Instant;
 
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::{LAST_COMMIT_MAX, ROOM_WAIT, Reader};
+use super::{LAST_COMMIT_MAX, Partition, ROOM_WAIT, Reader};
+use crate::kafka::downlink::marks::Marks;
+
+impl Partition {
+    /// What can be committed: an offset, and what stands beside it.
+    fn commit(&self) -> (i64, String) {
+        let (offset, next) = (self.ledger.commit_offset(), self.ledger.next_offset());
+        // What the earlier process knew holds until it was read again.
+        let open = self.ledger.open_offsets().chain(self.marks.open_from(next));
+        let end = next.max(self.marks.end());
+        (offset, Marks::write(offset, end, open))
+    }
+}
 
 impl Reader {
     /// Commits up to the first open record of each partition, where that has changed.
@@ -20,14 +32,18 @@ impl Reader {
         }
         let mut list = TopicPartitionList::new();
         for partition in &mut self.partitions {
-            let offset = partition.ledger.commit_offset();
-            if partition.committed == Some(offset) {
+            let said = partition.commit();
+            if partition.committed.as_ref() == Some(&said) {
                 continue;
             }
-            partition.committed = Some(offset);
             let topic = &self.feeds[partition.feed].topic;
-            let added = list.add_partition_offset(topic, partition.number, Offset::Offset(offset));
-            debug_assert!(added.is_ok(), "an offset that was read is one");
+            let mut one = list.add_partition(topic, partition.number);
+            let is_set = one.set_offset(Offset::Offset(said.0));
+            debug_assert!(is_set.is_ok(), "an offset that was read is one");
+            if !said.1.is_empty() {
+                one.set_metadata(&said.1);
+            }
+            partition.committed = Some(said);
         }
         if list.count() > 0 {
             self.committer.commit(list);

@@ -8,6 +8,7 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::{Partition, Reader};
 use crate::kafka::downlink::ledger::Ledger;
+use crate::kafka::downlink::marks::Marks;
 use crate::kafka::downlink::partitions;
 
 impl Reader {
@@ -45,7 +46,7 @@ impl Reader {
         let starts = partitions::starts(&client, &feed.rule, known..there, known == 0)?;
         partitions::read(&client, &feed.topic, &starts)?;
         feed.partition_count = there;
-        for start in &starts {
+        for start in starts {
             let index = self.partitions.len() as u32;
             self.places.insert((place, start.partition), index);
             if let Some(catch_up) = &mut feed.catch_up {
@@ -55,6 +56,10 @@ impl Reader {
                 feed: place,
                 number: start.partition,
                 ledger: Ledger::new(start.offset),
+                marks: match &start.committed {
+                    Some((offset, text)) => Marks::read(*offset, text),
+                    None => Marks::default(),
+                },
                 committed: start.committed,
                 end: start.end,
             });

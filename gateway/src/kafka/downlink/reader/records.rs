@@ -9,7 +9,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use super::{POLL, Reader, Stashed};
+use super::{POLL, Partition, Reader, Stashed};
 use crate::kafka::downlink::command::{Command, Dropped, Fate, Origin, Withdrawal};
 use crate::kafka::downlink::consumer::Level;
 use crate::kafka::downlink::rule::{Addressed, Record};
@@ -83,6 +83,9 @@ impl Reader {
         let Some(&index) = self.places.get(&(place, record.partition())) else {
             return;
         };
+        if self.partitions[index as usize].was_done(record.offset()) {
+            return self.on_progress(place, index, record.offset());
+        }
         let headers = record.headers();
         let headers: Vec<_> = headers
             .iter()
@@ -105,11 +108,16 @@ impl Reader {
                 self.tell_drop(place, why, record.partition(), offset);
             }
         }
+        self.on_progress(place, index, offset);
+        self.give_up(index);
+    }
+
+    /// A partition was read up to this record.
+    fn on_progress(&mut self, place: usize, index: u32, offset: i64) {
         if let Some(catch_up) = &mut self.feeds[place].catch_up {
             catch_up.on_progress(index, offset + 1);
             self.end_catch_up(place);
         }
-        self.give_up(index);
     }
 
     fn on_addressed(&mut self, place: usize, index: u32, offset: i64, addressed: Addressed) {
@@ -232,6 +240,21 @@ impl Reader {
                 "a record was dropped"
             );
         }
+    }
+}
+
+impl Partition {
+    /// Whether an earlier process has handed off the record at this offset, or dropped it.
+    fn was_done(&mut self, offset: i64) -> bool {
+        if offset < self.ledger.next_offset() {
+            // The topic was made anew: these are other records.
+            self.marks.forget();
+        }
+        let was_done = self.marks.is_done(offset);
+        if was_done {
+            self.ledger.pass(offset);
+        }
+        was_done
     }
 }
 
