@@ -13,6 +13,7 @@ use super::feeder::Feeder;
 use super::limits;
 use super::outcome::{Offer, Refusal, ReportSink};
 use super::pace::Pace;
+use super::probe::Probe;
 use super::producer::{self, Producers};
 use super::room::Room;
 use super::scout;
@@ -143,14 +144,16 @@ impl Lane {
                 format!("librdkafka refuses them: {error}; {advice}"),
             )
         })?;
-        let source = Arc::new(Mutex::new(Arc::downgrade(producers.client(1))));
+        let source = Arc::new(Mutex::new(producers.clients()));
         let no_thread = |error: std::io::Error| {
             fail(
                 "brokers",
                 format!("no thread for this cluster: {error}; raise the limit of tasks"),
             )
         };
-        let ask = scout::start(Arc::clone(&shared), Arc::clone(&source)).map_err(no_thread)?;
+        let probe = Probe::new(client_config.clone());
+        let ask = scout::start(Arc::clone(&shared), Arc::clone(&source), probe);
+        let ask = ask.map_err(no_thread)?;
         let pace = Pace::new(config.requests_per_sec, Instant::now());
         let feeder = Feeder::new(
             Arc::clone(&shared),

@@ -1,8 +1,8 @@
 //! The rdkafka producer of a lane: its settings, its delivery reports, and what it complains about.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -118,6 +118,12 @@ impl Producers {
             Some(bulk) if records > limits::QUICK_RECORDS_MAX => &bulk.client,
             _ => &self.quick.client,
         }
+    }
+
+    /// Each of them, for whoever must not keep them.
+    pub(super) fn clients(&self) -> Vec<Weak<Client>> {
+        let client = |producer: &Producer| Arc::downgrade(&producer.client);
+        self.each().map(client).collect()
     }
 
     /// The error that the producers cannot recover from.

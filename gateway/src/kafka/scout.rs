@@ -1,6 +1,7 @@
 //! Finds out which partitions a topic has and who leads them, on a thread of its own: the question
 //! can take seconds, and nobody else may wait for it.
 
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -11,11 +12,12 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::errors::{self, Verdict};
 use super::outcome::Refusal;
+use super::probe::Probe;
 use super::producer::Client;
 use super::shared::{Answer, Shared};
 
-/// The producer in use; a rebuild puts another one here.
-pub(super) type Source = Arc<Mutex<Weak<Client>>>;
+/// The producers in use; a rebuild puts others here.
+pub(super) type Source = Arc<Mutex<Vec<Weak<Client>>>>;
 
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -42,16 +44,22 @@ struct Watch {
 struct Scout {
     shared: Arc<Shared>,
     source: Source,
+    probe: Probe,
     watches: Vec<Watch>,
 }
 
 /// Starts the scout; it ends when the sender is dropped.
-pub(super) fn start(shared: Arc<Shared>, source: Source) -> std::io::Result<Sender<Arc<str>>> {
+pub(super) fn start(
+    shared: Arc<Shared>,
+    source: Source,
+    probe: Probe,
+) -> std::io::Result<Sender<Arc<str>>> {
     let (ask, asked) = channel();
     let name = format!("scout {}", shared.name);
     let scout = Scout {
         shared,
         source,
+        probe,
         watches: Vec::new(),
     };
     std::thread::Builder::new()
@@ -81,6 +89,25 @@ impl Scout {
                 // Where everything is rejected nobody asks for a topic, and it must end some day.
                 let _ = self.fetch(None);
             }
+            self.look_for_deaf();
+        }
+    }
+
+    /// Has producers replaced that do not hear the cluster any more, and never will.
+    fn look_for_deaf(&mut self) {
+        if !self.shared.health.is_down() {
+            self.probe.rest();
+            return;
+        }
+        let clients = self.clients();
+        if self.probe.finds_deaf(&clients) {
+            let cluster = &*self.shared.name;
+            tracing::error!(
+                cluster,
+                "the Kafka producer has forgotten all brokers, and a new client finds some"
+            );
+            self.shared.fatal.store(true, SeqCst);
+            self.shared.bell.ring();
         }
     }
 
@@ -142,12 +169,13 @@ impl Scout {
         self.shared.bell.ring();
     }
 
+    fn clients(&self) -> Vec<Arc<Client>> {
+        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        source.iter().filter_map(Weak::upgrade).collect()
+    }
+
     fn fetch(&self, topic: Option<&str>) -> Result<Vec<i32>, Code> {
-        let client = self
-            .source
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .upgrade();
+        let client = self.clients().into_iter().next();
         let client = client.ok_or(Code::AllBrokersDown)?;
         let metadata = client.client().fetch_metadata(topic, PATIENCE);
         let metadata =

@@ -1,7 +1,7 @@
 //! Giving producers up and starting the next: what they had un-acked comes back, in order.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Feeder;
@@ -107,7 +107,7 @@ impl Feeder {
             Ok(producers) => {
                 let source = self.source.lock();
                 let mut source = source.unwrap_or_else(PoisonError::into_inner);
-                *source = Arc::downgrade(producers.client(1));
+                *source = producers.clients();
                 drop(source);
                 self.producers = Some(producers);
                 self.shared.health.note_change();
