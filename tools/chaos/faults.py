@@ -71,6 +71,18 @@ for seconds in (5, 30, 120):
     fault(WITHHOLD, IN_OUTAGE)(_stopped(seconds))
 
 
+@fault(WITHHOLD, IN_OUTAGE)
+def broker_stopped_often(stand):
+    """SIGSTOP of the broker for 6 s, ten times, 2 s apart: longer than its registration lasts
+    (broker.session.timeout.ms is 3 s here), so that it comes back to name no broker at all for a
+    moment."""
+    for _ in range(10):
+        stand.kafka.pause(1)
+        stand.sleep(6)
+        stand.kafka.resume(1)
+        stand.sleep(2)
+
+
 @fault(WITHHOLD, IN_OUTAGE, needs=("namespaces", "nft"))
 def packets_dropped(stand):
     """For 30 s the kernel drops every packet between gateway and broker, both ways, without a word

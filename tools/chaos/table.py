@@ -1,6 +1,7 @@
 """Stages every fault once and writes the folder in results/: the table, and what each fault does."""
 import json
 import os
+import subprocess
 import time
 from datetime import date
 from pathlib import Path
@@ -57,7 +58,7 @@ class Rows:
     """The rows of a run, each on disk as soon as it is there: what was interrupted can go on."""
 
     def __init__(self, goes_on):
-        self._path, self._commit = FOLDER / "rows.jsonl", host.commit()
+        self._path, self._commit = FOLDER / "rows.jsonl", _commit()
         self.all = []
         if goes_on and self._path.exists():
             said = [json.loads(line) for line in self._path.read_text().splitlines()]
@@ -88,7 +89,7 @@ def run(names, policies, out, goes_on):
     facts = {
         "date": date.today().isoformat(),
         "host": host.describe(),
-        "commit": host.commit(),
+        "commit": _commit(),
         "command": "tools/chaos.py --table",
         "minutes": sum(row["secs"] for row in rows.all) / 60,
         "kafka": _kafka_version(),
@@ -134,6 +135,13 @@ def _heal(kafka):
     apart.let_packets_pass()
     for node in range(1, kafka.nodes + 1):
         kafka.restart(node)
+
+
+def _commit():
+    """The last commit that has changed what is tested."""
+    command = ["git", "log", "-1", "--format=%H", "--", "gateway", "loadgen", "Cargo.lock"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return said + (" with changes" if " " in host.commit() else "")
 
 
 def _kafka_version():

@@ -13,6 +13,7 @@ use super::feeder::Feeder;
 use super::limits;
 use super::outcome::{Offer, Refusal, ReportSink};
 use super::pace::Pace;
+use super::probe::Probe;
 use super::producer::{self, Producers};
 use super::properties::{self, Properties, PropertyFault};
 use super::room::Room;
@@ -153,7 +154,8 @@ impl Lane {
             )
         };
         let refresh = producer::refresh(&client_config);
-        let ask = scout::start(Arc::clone(&shared), Arc::clone(&source), refresh);
+        let probe = Probe::new(client_config.clone());
+        let ask = scout::start(Arc::clone(&shared), Arc::clone(&source), refresh, probe);
         let ask = ask.map_err(no_thread)?;
         let pace = Pace::new(config.requests_per_sec, Instant::now());
         let feeder = Feeder::new(

@@ -34,6 +34,7 @@ mod scout;
 mod topics;
 
 mod lines;
+mod probe;
 mod producer;
 
 mod spool;

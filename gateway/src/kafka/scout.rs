@@ -1,6 +1,7 @@
 //! Finds out which partitions a topic has and who leads them, on a thread of its own: the question
 //! can take seconds, and nobody else may wait for it.
 
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::errors::{self, Verdict};
 use super::outcome::Refusal;
+use super::probe::Probe;
 use super::producer::Client;
 use super::shared::{Answer, Shared};
 
@@ -43,6 +45,7 @@ struct Scout {
     source: Source,
     /// Between two looks at a topic that is known.
     refresh: Duration,
+    probe: Probe,
     watches: Vec<Watch>,
 }
 
@@ -51,6 +54,7 @@ pub(super) fn start(
     shared: Arc<Shared>,
     source: Source,
     refresh: Duration,
+    probe: Probe,
 ) -> std::io::Result<Sender<Arc<str>>> {
     let (ask, asked) = channel();
     let name = format!("scout {}", shared.name);
@@ -58,6 +62,7 @@ pub(super) fn start(
         shared,
         source,
         refresh,
+        probe,
         watches: Vec::new(),
     };
     std::thread::Builder::new()
@@ -87,6 +92,25 @@ impl Scout {
                 // Where everything is rejected nobody asks for a topic, and it must end some day.
                 let _ = self.fetch(None);
             }
+            self.look_for_deaf();
+        }
+    }
+
+    /// Has producers replaced that do not hear the cluster any more, and never will.
+    fn look_for_deaf(&mut self) {
+        if !self.shared.health.is_down() {
+            self.probe.rest();
+            return;
+        }
+        let clients = self.clients();
+        if self.probe.finds_deaf(&clients) {
+            let cluster = &*self.shared.name;
+            tracing::error!(
+                cluster,
+                "the Kafka producer has forgotten all brokers, and a new client finds some"
+            );
+            self.shared.fatal.store(true, SeqCst);
+            self.shared.bell.ring();
         }
     }
 
@@ -148,12 +172,14 @@ impl Scout {
         self.shared.bell.ring();
     }
 
-    fn fetch(&self, topic: Option<&str>) -> Result<Vec<i32>, Code> {
+    fn clients(&self) -> Vec<Arc<Client>> {
         let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-        let clients: Vec<_> = source.iter().filter_map(Weak::upgrade).collect();
-        drop(source);
+        source.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    fn fetch(&self, topic: Option<&str>) -> Result<Vec<i32>, Code> {
         let mut found = Err(Code::AllBrokersDown);
-        for client in clients {
+        for client in self.clients() {
             found = Ok(self.fetch_by(&client, topic)?);
         }
         found
