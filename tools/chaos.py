@@ -4,6 +4,7 @@ meanwhile: drawn at random for some minutes (`make chaos`), or every fault once 
 import argparse
 import os
 import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,8 @@ def main():
         # Where we go there is no way to what is not here yet.
         subprocess.run([NODE, "jars"], check=True, stdout=subprocess.DEVNULL)
         apart.enter([sys.executable, str(Path(__file__).resolve()), *sys.argv[1:]])
+    # As the first process of its namespace it would hear no signal that it has not asked for.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     apart.bring_up()
     host.allow_all_open_files()
     stand.FOLDER.mkdir(parents=True, exist_ok=True)

@@ -50,9 +50,9 @@ def spool_unreadable(stand):
 
 @fault(FIRST)
 def spool_corrupt(stand):
-    """The broker is stopped, the gateway is killed, and 40 bytes are overwritten at 5 places of what
-    only the spool had. That is lost, and must be counted to the last message; the rest must be
-    there."""
+    """The broker is stopped, the gateway is killed, and 40 bytes are overwritten at 5 places of
+    what only the spool had. That is lost, and must be counted to the last message; the rest must
+    be there."""
     stand.kafka.pause(1)
     stand.sleep(2)
     before = _written(stand)
@@ -86,8 +86,8 @@ def _written(stand):
 
 @fault(WITHHOLD, FIRST, needs=("cc",), prepare=_with_shim)
 def clock_stepped(stand):
-    """The gateway's wall clock steps an hour ahead, 5 s later two hours back, 10 s later to where it
-    belongs (by a library before libc: CLOCK_REALTIME has no namespace; CLOCK_MONOTONIC cannot
+    """The gateway's wall clock steps an hour ahead, 5 s later two hours back, 10 s later to where
+    it belongs (by a library before libc: CLOCK_REALTIME has no namespace; CLOCK_MONOTONIC cannot
     step)."""
     stand.shim.set_clock(HOUR_SECS)
     stand.sleep(5)

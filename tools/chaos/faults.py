@@ -1,4 +1,4 @@
-"""Every fault of Kafka and of the way to it by name: what it does, under which policies of a route."""
+"""Every fault of Kafka and of the way to it: what it does, and under which policies of a route."""
 import random
 
 import apart
@@ -94,8 +94,8 @@ def packets_dropped(stand):
 
 @fault(WITHHOLD, IN_OUTAGE, way="proxied")
 def path_silent(stand):
-    """For 20 s a proxy before the broker takes everything and passes nothing on, then passes on what
-    it has held."""
+    """For 20 s a proxy before the broker takes everything and passes nothing on, then passes on
+    what it has held."""
     stand.proxy.silence()
     stand.sleep(20)
     stand.proxy.speak()

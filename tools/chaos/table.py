@@ -1,4 +1,4 @@
-"""Stages every fault once and writes the folder in results/: the table, and what each fault does."""
+"""Stages every fault once and writes the folder in results/: the table, and what each does."""
 import json
 import os
 import subprocess
@@ -18,8 +18,8 @@ HEAD = """# {date}: every fault, with a real Kafka under load
 
 The question: what does a fault of Kafka, of the way to it, of the disk, of the clock or of the
 gateway itself cost, in messages and in time? Answer: of {acknowledged:,} acknowledged messages
-{lost} were lost, but for {spoiled} in the row spool_corrupt, whose only copy was overwritten on disk
-and which were counted as that.
+{lost} were lost, but for {spoiled} in the row spool_corrupt, whose only copy was overwritten on
+disk and which were counted as that.
 
 | | |
 | --- | --- |
