@@ -11,6 +11,7 @@ pub(crate) const MTLS: u16 = 4;
 /// The user that `kafka-node.sh` makes.
 pub(crate) const USER: &str = "tributary";
 pub(crate) const PASSWORD: &str = "tributary-secret";
+
 /// How a gateway gets to a cluster: a listener, and lines of `[kafka.main.properties]`.
 pub(crate) struct Way {
     listener: u16,
@@ -48,7 +49,7 @@ impl Way {
 
     /// The password of `kafka-node.sh` in a file instead of in the configuration.
     pub(crate) fn with_password_file(mut self, kafka: &RealKafka) -> Way {
-        let path = kafka.file("password");
+        let path = kafka.file("1/password");
         std::fs::write(&path, format!("{PASSWORD}\n")).expect("the folder can be written");
         let inline = format!("{:?} = {PASSWORD:?}", "sasl.password");
         let by_file = format!("{:?} = {{ file = {path:?} }}", "sasl.password");

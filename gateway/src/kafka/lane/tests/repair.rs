@@ -2,6 +2,14 @@
 
 use super::*;
 
+/// A lane whose blocks librdkafka does not cut: of a block in two requests, the second is in Kafka
+/// before the first, if that is refused, can be sent again.
+fn start_uncut(mock: &Mock) -> (Lane, Arc<Sink>) {
+    start(mock, |config| {
+        config.properties.insert("linger.ms".into(), "200".into());
+    })
+}
+
 /// Publishes one record and waits for its answer.
 fn ask(lane: &Lane, sink: &Sink, topic: &str, number: u64) -> Outcome {
     let mut batch = Batch::default();
@@ -14,7 +22,7 @@ fn ask(lane: &Lane, sink: &Sink, topic: &str, number: u64) -> Outcome {
 #[test]
 fn a_producer_that_is_fenced_is_replaced_and_nothing_is_lost_or_out_of_order() {
     let mock = mock();
-    let (lane, sink) = start(&mock, |_| {});
+    let (lane, sink) = start_uncut(&mock);
     publish(&lane, 0..10_000);
     let fenced = RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED;
     mock.request_errors(RDKafkaApiKey::Produce, &[fenced]);
@@ -31,7 +39,7 @@ fn a_stale_epoch_or_a_forgotten_producer_is_mended_in_place() {
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID,
     ] {
         let mock = mock();
-        let (lane, sink) = start(&mock, |_| {});
+        let (lane, sink) = start_uncut(&mock);
         publish(&lane, 0..5_000);
         mock.request_errors(RDKafkaApiKey::Produce, &[error; 3]);
         publish(&lane, 5_000..20_000);
