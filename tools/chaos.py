@@ -24,6 +24,9 @@ from cluster import NODE  # noqa: E402
 
 def main():
     args = _arguments()
+    if args.write:
+        table.write_so_far(args.out)
+        return 0
     if not apart.is_entered():
         # Where we go there is no way to what is not here yet.
         subprocess.run([NODE, "jars"], check=True, stdout=subprocess.DEVNULL)
@@ -47,6 +50,8 @@ def _arguments():
     parser.add_argument("--table", action="store_true", help="every fault once; writes results/")
     parser.add_argument("--continue", action="store_true", dest="go_on",
                         help="go on where a table of the same commit was interrupted")
+    parser.add_argument("--write", action="store_true",
+                        help="write what an interrupted table has, and what it has not")
     parser.add_argument("--only", nargs="+", choices=faults.ALL, metavar="FAULT",
                         help="some faults, nothing written; of " + ", ".join(faults.ALL))
     parser.add_argument("--policy", nargs="+", metavar="POLICY",

@@ -79,6 +79,10 @@ summary() {
     printf '%-16s %8d %8d %8d\n' "$name" "$passed" "$failed" "$(cat "$logs/$name.secs")"
     all_passed=$((all_passed + passed)) all_failed=$((all_failed + failed))
   done
+  # Named once more, since where only the end of the output is kept this is what there is.
+  for name in "${names[@]}"; do
+    grep -hE '^test .* FAILED$|^FAIL |^error' "$logs/$name.log" | head -n 10 | sed "s/^/$name: /"
+  done
   grep -h '^advisories: not checked' "$logs/deny.log"
   printf 'total %d s\n\n%d passed, %d failed\n' $((SECONDS - began_at)) $all_passed $all_failed
   [ $all_failed -eq 0 ]

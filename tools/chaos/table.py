@@ -86,19 +86,18 @@ def run(names, policies, out, goes_on):
             with Cluster(FOLDER / "kafka", nodes) as kafka:
                 for fault, policy in left:
                     rows.add(_row(kafka, fault, policy))
-    facts = {
-        "date": date.today().isoformat(),
-        "host": host.describe(),
-        "commit": _commit(),
-        "command": "tools/chaos.py --table",
-        "minutes": sum(row["secs"] for row in rows.all) / 60,
-        "kafka": _kafka_version(),
-    }
     if names or policies:
         print("chaos: only a part of the table was run: nothing is written")
     else:
-        _write(out or Path("results") / f"{facts['date']}-faults", facts, rows.all)
+        _write(out, rows.all)
     return all("trouble" not in row for row in rows.all)
+
+
+def write_so_far(out):
+    """Writes the rows of an interrupted table, and which are missing."""
+    lines = (FOLDER / "rows.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    _write(out, [row for row in rows if row["commit"] == rows[-1]["commit"]])
 
 
 def _row(kafka, fault, policy):
@@ -149,8 +148,20 @@ def _kafka_version():
     return pom.split("<kafka.version>")[1].split("<")[0]
 
 
-def _write(folder, facts, rows):
+def _write(folder, rows):
+    facts = {
+        "date": date.today().isoformat(),
+        "host": host.describe(),
+        "commit": rows[-1]["commit"],
+        "command": "tools/chaos.py --table",
+        "minutes": sum(row["secs"] for row in rows) / 60,
+        "kafka": _kafka_version(),
+    }
+    folder = folder or Path("results") / f"{facts['date']}-faults"
     folder.mkdir(parents=True, exist_ok=True)
+    taken = {(row["fault"], row["policy"]) for row in rows}
+    missing = [f"{fault.name} ({policy})" for fault in faults.ALL.values()
+               for policy in fault.policies if (fault.name, policy) not in taken]
     scrapes = sum(row.get("scrapes", 0) for row in rows)
     imbalances = sum("balance" in row.get("trouble", "") for row in rows)
     kafka_note = "one node, or three with replication 3 and min.insync.replicas 2; 256 MiB each"
@@ -164,6 +175,7 @@ def _write(folder, facts, rows):
             "twice, sent again", "refused", "flow s", "calm s", "longest PUBACK s", "peak MiB"]
     text += "| " + " | ".join(head) + " |\n|" + " --- |" * len(head) + "\n"
     text += "".join(_line(row) for row in rows)
+    text += f"\n**Not taken in this run:** {', '.join(missing)}.\n" if missing else ""
     text += COLUMNS.format(replay_max=REPLAY_RECORDS_MAX) + "## The faults\n\n"
     for fault in faults.ALL.values():
         text += f"**{fault.name}.** {fault.what}\n\n"
