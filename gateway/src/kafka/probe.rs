@@ -1,9 +1,9 @@
 //! Tells a cluster that is away from producers that will not find it again.
 //!
-//! librdkafka forgets the brokers that a cluster does not name. One that comes back from a pause may
-//! name none for a moment, since all of them are fenced: then all are forgotten, and nobody is left
-//! to ask (issue 5301 of librdkafka, open since 2.12). Seen after a SIGSTOP of the only broker for
-//! longer than `broker.session.timeout.ms`; without a remedy the lane stayed down for ever.
+//! librdkafka forgets the brokers that a cluster does not name. One that comes back from a pause
+//! may name none for a moment, since all of them are fenced: then all are forgotten, and nobody is
+//! left to ask (issue 5301 of librdkafka, open since 2.12). Seen after a SIGSTOP of the only broker
+//! for longer than `broker.session.timeout.ms`; without a remedy the lane stayed down for ever.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

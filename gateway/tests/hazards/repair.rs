@@ -324,6 +324,9 @@ fn a_cluster_whose_brokers_all_have_new_addresses_is_found_again_by_the_name_it_
     assert_eq!((puback.packet_id(), puback.reason()), (packet_id, 0));
     device.publish("moved/says", b"after");
     assert_settled(&gateway);
+    gateway.wait_until("a lane that is up, with nothing on its way", |metrics| {
+        metrics.labelled("tributary_kafka_state", "state", "up") == 1.0
+    });
     let ready = gateway.ask("/readyz");
     assert!(ready.contains("\"state\":\"up\""), "{ready}");
     let records = read_topic(&kafka.listener(ELSEWHERE), "mqtt");

@@ -35,10 +35,12 @@ impl Watch {
 }
 
 impl Feeder {
-    /// When to wake up for a look; nothing un-acked, no look.
+    /// When to wake up for a look; nothing un-acked, no look, but that a slow lane is not called
+    /// slow for ever when its last record is home.
     pub(super) fn next_watch(&self, now: Instant) -> Option<Duration> {
-        let is_waiting =
-            self.free.len() < limits::FLIGHTS_MAX || self.topics.waiting_since().is_some();
+        let is_waiting = self.free.len() < limits::FLIGHTS_MAX
+            || self.topics.waiting_since().is_some()
+            || self.shared.stats.state() == LaneState::Slow;
         is_waiting.then(|| self.watch.look_at.saturating_duration_since(now))
     }
 
