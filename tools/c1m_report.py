@@ -84,10 +84,12 @@ def _stateless(facts, run):
 
 
 def _churn(run):
-    """What grew, by least squares over the looks after the first minute of churn."""
-    held = [look for look in run["looks"][1:] if look["at"] > run["looks"][1]["at"] + 60]
+    """What grew, by least squares over the looks from the first minute of churn to its last: in
+    that one all may be leaving already."""
     counts = run["report"]["counts"]
     hold = _phase(run, "hold")
+    begin = run["looks"][1]["at"]
+    held = [look for look in run["looks"] if begin + 60 < look["at"] < begin + hold["secs"] - 60]
     return {
         "secs": hold["secs"],
         "replaced": counts["reconnects"],
@@ -278,7 +280,7 @@ the same pings. Percent of a core is at the full rate of pings: clients / keep-a
 _PINGS_HEAD = ["", "us per ping", "to the floor", "% of a core", "pings/s", "p50 ms", "p99 ms",
                "kernel B, both ends", "us per connect"]
 _CHURN = """One client in a hundred goes each second and comes back. What grows is the slope by least
-squares, after the first minute.
+squares, without the first minute and the last.
 """
 _CHURN_HEAD = ["minutes", "replaced", "user KiB/min", "resident KiB/min", "kernel KiB/min",
                "wrong takeovers", "refused", "held at the end", "left user MiB"]
