@@ -49,7 +49,7 @@ def _arguments():
                         help="which ones; another each time by default")
     parser.add_argument("--table", action="store_true", help="every fault once; writes results/")
     parser.add_argument("--continue", action="store_true", dest="go_on",
-                        help="go on where a table of the same commit was interrupted")
+                        help="go on where a table was interrupted; each row tells its commit")
     parser.add_argument("--write", action="store_true",
                         help="write what an interrupted table has, and what it has not")
     parser.add_argument("--only", nargs="+", choices=faults.ALL, metavar="FAULT",

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import time
+from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -61,8 +62,7 @@ class Rows:
         self._path, self._commit = FOLDER / "rows.jsonl", _commit()
         self.all = []
         if goes_on and self._path.exists():
-            said = [json.loads(line) for line in self._path.read_text().splitlines()]
-            self.all = [row for row in said if row["commit"] == self._commit]
+            self.all = [json.loads(line) for line in self._path.read_text().splitlines()]
         self._path.write_text("".join(json.dumps(row) + "\n" for row in self.all))
 
     def has(self, fault, policy):
@@ -96,8 +96,7 @@ def run(names, policies, out, goes_on):
 def write_so_far(out):
     """Writes the rows of an interrupted table, and which are missing."""
     lines = (FOLDER / "rows.jsonl").read_text().splitlines()
-    rows = [json.loads(line) for line in lines]
-    _write(out, [row for row in rows if row["commit"] == rows[-1]["commit"]])
+    _write(out, [json.loads(line) for line in lines])
 
 
 def _row(kafka, fault, policy):
@@ -143,6 +142,14 @@ def _commit():
     return said + (" with changes" if " " in host.commit() else "")
 
 
+def _commits(rows):
+    """Each commit with its number of rows: a table that was interrupted may go on with another."""
+    counts = Counter(row["commit"] for row in rows)
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{commit} ({count} rows)" for commit, count in counts.items())
+
+
 def _kafka_version():
     pom = Path("gateway/tests/kafka/pom.xml").read_text()
     return pom.split("<kafka.version>")[1].split("<")[0]
@@ -152,7 +159,7 @@ def _write(folder, rows):
     facts = {
         "date": date.today().isoformat(),
         "host": host.describe(),
-        "commit": rows[-1]["commit"],
+        "commit": _commits(rows),
         "command": "tools/chaos.py --table",
         "minutes": sum(row["secs"] for row in rows) / 60,
         "kafka": _kafka_version(),
