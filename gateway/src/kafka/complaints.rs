@@ -4,7 +4,10 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use rdkafka::types::RDKafkaErrorCode as Code;
 use rustc_hash::FxHashMap;
+
+use super::errors;
 
 /// Between two lines about the same trouble.
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -58,6 +61,22 @@ impl Complaints {
         }
         told.insert(what.to_owned(), (now, 0));
         Some(0)
+    }
+
+    /// Tells of an error of librdkafka's, unless it was told of lately.
+    pub(super) fn tell(&self, cluster: &str, whose: &str, code: Code, reason: &str) {
+        let error = format!("{code:?}");
+        if let Some(untold) = self.may_tell(&error, Instant::now()) {
+            let remedy = errors::remedy(code);
+            tracing::warn!(
+                cluster,
+                error,
+                reason,
+                untold,
+                remedy,
+                "trouble with {whose}"
+            );
+        }
     }
 
     /// Keeps a trouble of the whole cluster, unless a better one is kept.

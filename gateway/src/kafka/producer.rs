@@ -275,17 +275,7 @@ impl Reports {
         if matches!(code, Code::PurgeQueue | Code::PurgeInflight) {
             return;
         }
-        let name = format!("{code:?}");
-        if let Some(untold) = self.shared.complaints.may_tell(&name, Instant::now()) {
-            let (cluster, remedy) = (&*self.shared.name, errors::remedy(code));
-            tracing::warn!(
-                cluster,
-                error = name,
-                reason,
-                untold,
-                remedy,
-                "trouble with Kafka"
-            );
-        }
+        let (complaints, cluster) = (&self.shared.complaints, &self.shared.name);
+        complaints.tell(cluster, "Kafka", code, reason);
     }
 }

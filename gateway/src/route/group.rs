@@ -38,6 +38,21 @@ pub struct GroupRule {
     pub by: GroupBy,
 }
 
+#[cfg(test)]
+impl GroupRule {
+    /// A group with these clusters and weights.
+    pub(crate) fn for_test(by: GroupBy, clusters: &[(&str, u32)]) -> GroupRule {
+        let clusters = clusters.iter();
+        GroupRule {
+            name: "fleet".into(),
+            clusters: clusters
+                .map(|(name, weight)| ((*name).into(), *weight))
+                .collect(),
+            by,
+        }
+    }
+}
+
 /// A group with the lanes of its clusters.
 #[derive(Clone, Debug)]
 pub(super) struct Group {

@@ -109,6 +109,17 @@ impl RouteRule {
     }
 }
 
+#[cfg(test)]
+impl RouteRule {
+    /// A rule by which a group has the records.
+    pub(crate) fn grouped_for_test(filter: &str, topic: &str, group: GroupRule) -> RouteRule {
+        RouteRule {
+            group: Some(group),
+            ..RouteRule::new(filter, "", topic)
+        }
+    }
+}
+
 /// What is wrong with a rule, for a human.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteError {

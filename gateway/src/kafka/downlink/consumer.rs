@@ -1,7 +1,6 @@
 //! The rdkafka consumer of a reader: its settings, and what it tells besides records.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -11,7 +10,6 @@ use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use crate::kafka::complaints::Complaints;
-use crate::kafka::errors;
 use crate::kafka::properties::Properties;
 
 /// What a reader sets unless the configuration says otherwise.
@@ -99,18 +97,8 @@ pub(super) struct Events {
 
 impl Events {
     pub(super) fn complain(&self, code: Code, reason: &str) {
-        let name = format!("{code:?}");
-        if let Some(untold) = self.news.complaints.may_tell(&name, Instant::now()) {
-            let (cluster, remedy) = (&*self.cluster, errors::remedy(code));
-            tracing::warn!(
-                cluster,
-                error = name,
-                reason,
-                untold,
-                remedy,
-                "trouble with a downlink"
-            );
-        }
+        let complaints = &self.news.complaints;
+        complaints.tell(&self.cluster, "a downlink", code, reason);
     }
 }
 

@@ -7,17 +7,6 @@ use super::*;
 /// Clients per count; with it, no share below is further than 1 in 100 from what it should be.
 const CLIENTS: usize = 100_000;
 
-fn group(by: GroupBy, clusters: &[(&str, u32)]) -> GroupRule {
-    GroupRule {
-        name: "fleet".into(),
-        clusters: clusters
-            .iter()
-            .map(|(name, weight)| ((*name).into(), *weight))
-            .collect(),
-        by,
-    }
-}
-
 /// The cluster of each client, in a group by client, for the Kafka topic "telemetry".
 fn places(clusters: &[(&'static str, u32)]) -> Vec<&'static str> {
     (0..CLIENTS)
@@ -38,7 +27,8 @@ fn place(
     let topic = Template::parse(topic, &[]).unwrap_or_else(|error| panic!("{error}"));
     let position = |name: &str| clusters.iter().position(|(other, _)| *other == name);
     let lane_of = |name: &str| position(name).map(|index| LaneIndex(index as u8));
-    let group = Group::compile(&group(by, clusters), &topic, lane_of).expect("it has clusters");
+    let group = Group::compile(&GroupRule::for_test(by, clusters), &topic, lane_of)
+        .expect("it has clusters");
     let context = Context {
         client_id,
         topic: "dw/a/t",

@@ -5,18 +5,9 @@ use crate::route::{GroupBy, GroupRule};
 
 const CLIENTS: u64 = 10_000;
 
-fn grouped(filter: &str, topic: &str, clusters: &[(&str, u32)]) -> RouteRule {
-    let clusters = clusters
-        .iter()
-        .map(|(name, weight)| ((*name).to_owned(), *weight));
-    RouteRule {
-        group: Some(GroupRule {
-            name: "fleet".into(),
-            clusters: clusters.collect(),
-            by: GroupBy::Client,
-        }),
-        ..RouteRule::new(filter, "", topic)
-    }
+fn grouped(clusters: &[(&str, u32)]) -> RouteRule {
+    let group = GroupRule::for_test(GroupBy::Client, clusters);
+    RouteRule::grouped_for_test("dw/+/t", "t", group)
 }
 
 fn counted(old: &[RouteRule], new: &[RouteRule]) -> Moves {
@@ -44,14 +35,8 @@ fn moved<const N: usize>(moves: [(&str, &str, u64); N]) -> Vec<(String, String, 
 #[test]
 fn a_cluster_more_draws_from_each_and_other_rules_keep_still() {
     let plain = RouteRule::new("#", "west", "rest");
-    let old = [
-        grouped("dw/+/t", "t", &[("east", 1), ("west", 1)]),
-        plain.clone(),
-    ];
-    let new = [
-        grouped("dw/+/t", "t", &[("east", 1), ("west", 1), ("south", 2)]),
-        plain,
-    ];
+    let old = [grouped(&[("east", 1), ("west", 1)]), plain.clone()];
+    let new = [grouped(&[("east", 1), ("west", 1), ("south", 2)]), plain];
     let moves = counted(&old, &new);
     let [fleet, rest] = moves.tallies() else {
         panic!("{moves:?}")

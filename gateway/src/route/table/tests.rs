@@ -183,17 +183,7 @@ fn every_mistake_is_told_with_its_rule_and_key() {
 }
 
 fn grouped(filter: &str, topic: &str, by: GroupBy, clusters: &[(&str, u32)]) -> RouteRule {
-    let clusters = clusters
-        .iter()
-        .map(|(name, weight)| ((*name).to_owned(), *weight));
-    RouteRule {
-        group: Some(GroupRule {
-            name: "fleet".into(),
-            clusters: clusters.collect(),
-            by,
-        }),
-        ..RouteRule::new(filter, "", topic)
-    }
+    RouteRule::grouped_for_test(filter, topic, GroupRule::for_test(by, clusters))
 }
 
 #[test]

@@ -9,15 +9,8 @@ use crate::shard::client::Paused;
 
 /// A world whose only rule goes to a group of two clusters.
 fn bench() -> Bench {
-    let group = GroupRule {
-        name: "both".into(),
-        clusters: vec![("east".into(), 1), ("west".into(), 1)],
-        by: GroupBy::Client,
-    };
-    let rule = RouteRule {
-        group: Some(group),
-        ..RouteRule::new("k/#", "", "t")
-    };
+    let group = GroupRule::for_test(GroupBy::Client, &[("east", 1), ("west", 1)]);
+    let rule = RouteRule::grouped_for_test("k/#", "t", group);
     Bench::by_rules(Terms::default(), &[rule])
 }
 
