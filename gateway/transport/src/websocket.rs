@@ -1,0 +1,36 @@
+//! WebSocket's frames as MQTT uses them: binary, masked by the client, cut wherever it likes
+//! [RFC 6455 5, MQTT 5 section 6].
+//!
+//! ```text
+//!    [ FIN RSV RSV RSV | opcode ][ MASK | length ][ length 0, 2 or 8 ][ key 4 ][ payload ]
+//!
+//!   AwaitHeader ──> InPayload ──────> AwaitHeader      opcodes 2 and 0: bytes of MQTT
+//!             └───> InControl ──────> AwaitHeader      ping, pong
+//!                             └─────> Ended            close, or a frame that is wrong
+//! ```
+//!
+//! MQTT cuts its own packets and takes no notice of frames [MQTT-6.0.0-2]. So no message is ever
+//! assembled: [`Decoder::on_read`] takes the headers and masks off where the bytes lie, and what is
+//! left is one run of MQTT, however many frames it came in. Between frames all that is kept of a
+//! client is an [`Idle`].
+//!
+//! A client that is told [`End`] is sent a close frame ([`encode::close`]) and then disconnected;
+//! RFC 6455 7.1.1 wants the server to be the first to close the connection beneath.
+
+mod close;
+mod control;
+mod decoder;
+pub mod encode;
+mod header;
+mod idle;
+mod malformed;
+mod mask;
+
+pub use close::CloseCode;
+pub use control::ControlPayload;
+pub use decoder::{Decoder, End, Read};
+pub use idle::Idle;
+pub use malformed::Malformed;
+
+#[cfg(test)]
+mod tests;
