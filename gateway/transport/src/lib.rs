@@ -34,3 +34,6 @@ pub mod websocket;
 pub mod limits;
 
 mod ways;
+
+#[cfg(test)]
+mod random;

@@ -8,6 +8,7 @@ mod values;
 
 use super::*;
 use crate::limits::PROXY_V2_BYTES_MAX;
+use crate::random::Random;
 
 const ANY_SIZE: u16 = u16::MAX;
 
@@ -96,13 +97,7 @@ fn what_begins_as_neither_version_is_no_header() {
 
 #[test]
 fn random_damage_never_panics_and_never_reads_past_the_header() {
-    let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut random = |below: usize| {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        (seed >> 11) as usize % below
-    };
+    let mut random = Random::new(1);
     let values = [
         value(0x02, b"a.example"),
         value(0x20, b"\x01\0\0\0\0\x21\0\x01x"),
@@ -115,9 +110,9 @@ fn random_damage_never_panics_and_never_reads_past_the_header() {
     let (mut whole, mut wrong) = (0, 0);
     for round in 0..20_000 {
         let mut bytes = originals[round % 2].clone();
-        for _ in 0..=random(3) {
-            let at = random(bytes.len());
-            bytes[at] = random(256) as u8;
+        for _ in 0..=random.below(3) {
+            let at = random.below(bytes.len());
+            bytes[at] = random.byte();
         }
         match front(&bytes, PROXY_V2_BYTES_MAX) {
             Ok(Front::Header { header_bytes, .. }) => {

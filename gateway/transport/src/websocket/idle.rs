@@ -10,8 +10,8 @@ use crate::limits::{HOLLOW_FRAMES_MAX, HOLLOW_WINDOW_SECS};
 ///   [ in a message 1 ][ frames 7 ][ window 8 ]
 /// ```
 ///
-/// The window is a number modulo 256, which comes round after 34 minutes: a count that old can be
-/// taken for a fresh one, and is still below its maximum.
+/// The window is a number modulo 256, which comes round after 34 minutes: whoever came just short of
+/// a flood, was silent since, and pings in the very same window again, is taken for one.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Idle(u16);
 

@@ -1,6 +1,7 @@
 //! Requests that two readers could read in two ways, and floods.
 
 use super::*;
+use crate::random::Random;
 
 #[test]
 fn a_field_that_must_come_once_does_not_come_twice() {
@@ -135,22 +136,16 @@ fn a_byte_at_a_time_is_looked_at_once() {
 
 #[test]
 fn random_damage_never_panics() {
-    let mut seed = 0x2545_F491_4F6C_DD1D_u64;
-    let mut random = |below: usize| {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        (seed >> 11) as usize % below
-    };
+    let mut random = Random::new(1);
     let original = request("GET /mqtt HTTP/1.1", &FIELDS);
     let (mut granted, mut refused) = (0, 0);
     for _ in 0..5_000 {
         let mut bytes = original.clone();
-        for _ in 0..=random(2) {
-            let at = random(bytes.len());
-            bytes[at] = b"\r\n :,\0\tAa=/\x80"[random(12)];
+        for _ in 0..=random.below(2) {
+            let at = random.below(bytes.len());
+            bytes[at] = b"\r\n :,\0\tAa=/\x80"[random.below(12)];
         }
-        let cut = random(bytes.len());
+        let cut = random.below(bytes.len());
         let mut state = AwaitRequest::default();
         let first = state.on_bytes(&bytes[..cut], &RULES).map(drop);
         let pieces = first.and_then(|()| state.on_bytes(&bytes, &RULES).map(drop));
