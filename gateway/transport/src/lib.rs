@@ -12,6 +12,41 @@
 //! counters. Nothing here keeps a buffer: an idle WebSocket client is a [`websocket::Idle`] of two
 //! bytes. A file uses only the files listed below it here.
 //!
+//! ```
+//! # use tributary_transport::{limits, proxy, upgrade, websocket};
+//! # fn first(bytes: &[u8], out: &mut Vec<u8>) -> Option<websocket::Idle> {
+//! let mut request = upgrade::AwaitRequest::default();
+//! let rules = upgrade::Rules { path: Some("/mqtt"), head_bytes_max: limits::HEAD_BYTES_MAX };
+//! match request.on_bytes(bytes, &rules) {
+//!     Ok(upgrade::Front::Request { upgrade, head_bytes: _ }) => upgrade.answer(out),
+//!     Ok(upgrade::Front::Short) => return None, // keeps `request` and the bytes
+//!     Err(refusal) => refusal.answer(out),      // and closes behind it
+//! }
+//! # Some(websocket::Idle::default())
+//! # }
+//! # fn later(idle: websocket::Idle, bytes: &mut [u8], out: &mut Vec<u8>) {
+//! let mut decoder = websocket::Decoder::from(idle);
+//! let read = decoder.on_read(bytes, 7, limits::FRAME_BYTES_MAX);
+//! serve(read.data); // one run of MQTT, whatever frames it came in
+//! if let Some(ping) = read.ping {
+//!     websocket::encode::pong(&ping, out);
+//! }
+//! if let Some(end) = read.end {
+//!     websocket::encode::close(end.answer(), out); // and closes behind it
+//! }
+//! # fn serve(_: &[u8]) {}
+//! # let _ = decoder.idle();
+//! # }
+//! # let mut out = Vec::new();
+//! # let text = "GET /mqtt HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+//! #     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+//! #     Sec-WebSocket-Protocol: mqtt\r\n\r\n";
+//! # let idle = first(text.as_bytes(), &mut out).unwrap();
+//! # assert!(out.starts_with(b"HTTP/1.1 101 "));
+//! # later(idle, &mut [0x89, 0x80, 0, 0, 0, 0], &mut out);
+//! # assert!(out.ends_with(&[0x8A, 0]));
+//! ```
+//!
 //! # Why the frames are our own
 //!
 //! `websocket-sans-io` is the nearest, and would leave us the work: it checks nothing (masks,
@@ -37,3 +72,6 @@ mod ways;
 
 #[cfg(test)]
 mod random;
+
+#[cfg(test)]
+mod tests;

@@ -144,12 +144,3 @@ fn a_malformed_header_is_refused_with_its_fault() {
             .ends_with("(why: port is not a plain number below 65536)")
     );
 }
-
-#[test]
-fn no_two_faults_share_a_name() {
-    let mut names = [Malformed::NAMES, Refusal::NAMES, NetworkFault::NAMES].concat();
-    let count = names.len();
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(names.len(), count);
-}

@@ -217,15 +217,3 @@ fn a_count_does_not_disturb_a_message_in_fragments() {
     let found = read(&bytes);
     assert_eq!((found.data, found.end), (b"ab".to_vec(), None));
 }
-
-#[test]
-fn no_two_faults_share_a_name() {
-    let mut names = Malformed::NAMES.to_vec();
-    names.extend(crate::proxy::Malformed::NAMES);
-    names.extend(crate::proxy::Refusal::NAMES);
-    names.extend(crate::upgrade::Refusal::NAMES);
-    let count = names.len();
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(names.len(), count);
-}
