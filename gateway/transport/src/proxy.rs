@@ -109,7 +109,7 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Reads the header at the front of `bytes`; `v2_bytes_max` counts all of it, the first 16 included.
+/// Reads the header at the front of `bytes`; `v2_bytes_max` counts all of it, its first 16 too.
 ///
 /// Stateless, for a header is short: the caller keeps the bytes and asks again with more of them.
 pub fn front(bytes: &[u8], v2_bytes_max: u16) -> Result<Front<'_>, Malformed> {

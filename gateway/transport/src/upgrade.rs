@@ -13,6 +13,9 @@
 //! One request per connection, without a body, read strictly: what a proxy in front could read in
 //! another way (folded lines, a bare line feed, a field twice) is refused. `X-Forwarded-For` and
 //! its like are anybody's claim; they can be asked for ([`Upgrade::values`]) and mean nothing here.
+//!
+//! Behind a refusal the sending side is shut and what still comes is read away for a while, or the
+//! reset of a socket with bytes unread takes the answer with it.
 
 mod answer;
 mod fields;

@@ -14,8 +14,9 @@
 //! left is one run of MQTT, however many frames it came in. Between frames all that is kept of a
 //! client is an [`Idle`].
 //!
-//! A client that is told [`End`] is sent a close frame ([`encode::close`]) and then disconnected;
-//! RFC 6455 7.1.1 wants the server to be the first to close the connection beneath.
+//! A client that comes to an [`End`] is sent a close frame ([`encode::close`]), the sending side is
+//! shut, and what the client still sends is read away for a while before the socket is closed: a
+//! socket that is closed with bytes unread is reset, and the reset takes the close frame with it.
 
 mod close;
 mod control;

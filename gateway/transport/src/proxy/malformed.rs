@@ -12,7 +12,7 @@ ways! {
         LineEndBroken "proxy_line_end_broken" "CR without LF, or LF without CR",
         LineNotPrintable "proxy_line_not_printable" "byte in the line that is not printable ASCII",
         ProtocolUnknown "proxy_protocol_unknown" "neither TCP4 nor TCP6 nor UNKNOWN",
-        FieldsMiscounted "proxy_fields_miscounted" "not two addresses and two ports, one space each",
+        FieldsMiscounted "proxy_fields_miscounted" "not two addresses, two ports, one space each",
         AddressInvalid "proxy_address_invalid" "address is not one of its family",
         PortInvalid "proxy_port_invalid" "port is not a plain number below 65536",
         // Version 2.
@@ -25,7 +25,7 @@ ways! {
         ValueCut { kind: u8 } "proxy_value_cut" "value ends behind its header, or is too short",
         ValueTwice { kind: u8 } "proxy_value_twice" "value given twice",
         TypeCut "proxy_type_cut" "header ends inside a type or length",
-        TextInvalid { kind: u8 } "proxy_text_invalid" "text is not UTF-8, or has control characters",
+        TextInvalid { kind: u8 } "proxy_text_invalid" "text is not UTF-8, or holds controls",
         UniqueIdTooLong { bytes: u16 } "proxy_unique_id_too_long" "unique id over 128 bytes",
         ChecksumLength { bytes: u16 } "proxy_checksum_length" "checksum does not have four bytes",
         ChecksumWrong "proxy_checksum_wrong" "checksum does not fit the header",

@@ -46,7 +46,10 @@ impl Refusal {
             _ => "close",
         };
         let head = format!(
-            "HTTP/1.1 {status} {phrase}\r\n{more}Connection: {connection}\r\nContent-Length: 0\r\n\r\n"
+            "HTTP/1.1 {status} {phrase}\r\n\
+             {more}\
+             Connection: {connection}\r\n\
+             Content-Length: 0\r\n\r\n"
         );
         out.extend_from_slice(head.as_bytes());
     }

@@ -9,8 +9,7 @@ use super::{CloseCode, ControlPayload, Idle, Malformed};
 /// What one read of the socket held.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Read<'a> {
-    /// The bytes of MQTT in it, all of which came in front of what ended the connection, if anything
-    /// did.
+    /// The bytes of MQTT in it. All of them came in front of its end, if it has one.
     pub data: &'a mut [u8],
     /// The last ping in it, to be answered by [`super::encode::pong`]. Earlier ones need no answer
     /// of their own [RFC 6455 5.5.3]: a read owes one pong, and a full out-queue may owe none.

@@ -6,12 +6,12 @@ use crate::limits::{HOLLOW_FRAMES_MAX, HOLLOW_WINDOW_SECS};
 /// Whether a message is unfinished, and how many hollow frames have come in which window of time.
 ///
 /// ```text
-///    15               14        8 7         0
-///   [ in a message 1 ][ frames 7 ][ window 8 ]
+///          15        14      8  7       0
+///   [ in a message ][ frames ][ window ]
 /// ```
 ///
-/// The window is a number modulo 256, which comes round after 34 minutes: whoever came just short of
-/// a flood, was silent since, and pings in the very same window again, is taken for one.
+/// The window is a number modulo 256, which comes round after 34 minutes: whoever came just short
+/// of a flood, was silent since, and pings again in the same window, is taken for one.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Idle(u16);
 

@@ -10,6 +10,17 @@ fn a_relayed_connection_is_short_until_its_last_byte() {
 }
 
 #[test]
+fn a_header_as_haproxy_sends_it_is_read() {
+    let captured = [
+        0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A, 0x21, 0x11, 0x00,
+        0x0C, 0xAC, 0x13, 0x00, 0x01, 0xAC, 0x13, 0x00, 0x03, 0xA6, 0x52, 0x00, 0x50,
+    ];
+    assert_short_until_whole(&captured);
+    let source = "172.19.0.1:42578".parse().unwrap();
+    assert_eq!(header(&captured).0.source(), Some(source));
+}
+
+#[test]
 fn ipv6_and_unix_addresses_are_read() {
     let mut block = [0; 36];
     block[..4].copy_from_slice(&[0x20, 0x01, 0x0D, 0xB8]);
