@@ -51,9 +51,9 @@
 //!
 //! `websocket-sans-io` is the nearest, and would leave us the work: it checks nothing (masks,
 //! reserved bits, lengths, control frames), its state is 32 bytes also between frames, and it has
-//! had one release. `ws-framer` and `soketto` assemble messages in buffers of their own;
-//! `tungstenite` and `fastwebsockets` own the stream, and the latter unmasks with `unsafe`. What
-//! MQTT needs is less than any of them does: cut headers, unmask in place, answer pings.
+//! had one release. `ws-framer` keeps a buffer per connection; `soketto`, `tungstenite` and
+//! `fastwebsockets` own the stream. What MQTT needs is less than any of them does: cut headers,
+//! unmask in place, answer pings.
 //!
 //! `httparse` takes a bare line feed for the end of a line, by which a proxy in front and we could
 //! read two different requests. One strict request needs no general parser.

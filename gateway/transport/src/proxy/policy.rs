@@ -102,7 +102,8 @@ impl Expect {
     }
 }
 
-/// Reads the header, and looks whether another one follows in what has arrived.
+/// Reads the header, and looks whether another one follows in what has arrived. One that comes
+/// later is refused by what it stands in front of: MQTT, TLS or HTTP.
 fn take(bytes: &[u8], v2_bytes_max: u16) -> Result<Verdict<'_>, Refusal> {
     match front(bytes, v2_bytes_max) {
         Err(why) => Err(Refusal::HeaderMalformed { why }),

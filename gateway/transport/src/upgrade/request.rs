@@ -156,8 +156,8 @@ fn host(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value).ok()
 }
 
-/// A key is only ever hashed, so its shape is checked and its bytes are not: clients in the field
-/// leave stray bits in the last letter.
+/// A key is only ever hashed, as text, so its shape is checked and it is not decoded: RFC 6455
+/// 4.2.2 asks for no more, and stray bits in the last letter harm nobody.
 fn key(value: &[u8]) -> Option<&[u8; KEY_BYTES]> {
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/".contains(byte);
     let letters = value.strip_suffix(b"==")?;

@@ -57,7 +57,7 @@ enum State {
         mask: Mask,
         missing_bytes: u32,
     },
-    /// Boxed, since few clients ping and fewer are cut in one.
+    /// Boxed, since it is many times as large as the rest, and gone as soon as the frame is whole.
     InControl(Box<Control>),
     Ended,
 }
