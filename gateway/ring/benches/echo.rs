@@ -115,8 +115,8 @@ fn serve_with_ring(listener: TcpListener, multishot: bool, want: usize) -> u64 {
             .unwrap();
         while let Some(event) = ring.next_event() {
             match event {
-                Event::Accepted { conn } if multishot => ring.receive_multishot(conn),
-                Event::Accepted { conn } => ring.poll_readable(conn),
+                Event::Accepted { conn, .. } if multishot => ring.receive_multishot(conn),
+                Event::Accepted { conn, .. } => ring.poll_readable(conn),
                 Event::Readable { conn } => ring.receive(conn),
                 Event::Received { conn, buffer, more } => {
                     ring.send(conn, ring.bytes(&buffer).to_vec());

@@ -115,6 +115,19 @@ impl ReceiveBuffers {
         }
     }
 
+    /// The same to write to: whoever holds the only token holds the only way to these bytes.
+    pub(crate) fn bytes_mut<'b>(&self, buffer: &'b mut Buffer) -> &'b mut [u8] {
+        assert_eq!(buffer.owner, self.owner, "a buffer of another ring");
+        // SAFETY: as in `bytes`. Tokens are neither copied nor made twice for one life of a buffer,
+        // and no two buffers overlap, so the exclusive borrow of the token is one of the memory.
+        unsafe {
+            let start = self
+                .memory
+                .add(buffer.id as usize * self.buffer_bytes as usize);
+            std::slice::from_raw_parts_mut(start.as_ptr(), buffer.len as usize)
+        }
+    }
+
     pub(crate) fn give_back(&mut self, buffer: Buffer) {
         assert_eq!(buffer.owner, self.owner, "a buffer of another ring");
         self.lent -= 1;
@@ -191,6 +204,15 @@ mod tests {
         let theirs = ReceiveBuffers::new(2, 64);
         let token = ours.lend(0, 10);
         theirs.bytes(&token);
+    }
+
+    #[test]
+    fn what_is_written_through_a_token_stays_in_its_buffer() {
+        let mut buffers = ReceiveBuffers::new(2, 4);
+        let (mut first, second) = (buffers.lend(0, 4), buffers.lend(1, 4));
+        buffers.bytes_mut(&mut first).copy_from_slice(b"mqtt");
+        assert_eq!(buffers.bytes(&first), b"mqtt");
+        assert_eq!(buffers.bytes(&second), [0; 4]);
     }
 
     #[test]

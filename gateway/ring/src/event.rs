@@ -1,5 +1,7 @@
 //! What a ring has to say: one value per thing that happened to a connection.
 
+use std::net::SocketAddr;
+
 use crate::buffers::Buffer;
 use crate::slots::Conn;
 
@@ -9,8 +11,13 @@ use crate::slots::Conn;
 #[derive(Debug)]
 #[must_use = "an event may carry a connection or a buffer that nobody else knows of"]
 pub enum Event<H> {
-    /// A new connection; nothing is armed on it.
-    Accepted { conn: Conn },
+    /// A new connection; nothing is armed on it. `listener` counts the calls of `Ring::listen`.
+    Accepted { conn: Conn, listener: u32 },
+    /// Who is at the other end; the answer to `ask_peer_name`.
+    PeerName {
+        conn: Conn,
+        result: Result<SocketAddr, i32>,
+    },
     /// The one-shot poll fired: data, end of stream or an error waits. Nothing is armed any more.
     Readable { conn: Conn },
     /// Bytes came in; `more` says that the multishot receive is still armed.

@@ -46,6 +46,8 @@ pub mod features;
 
 pub mod listener;
 
+mod unix;
+
 pub mod limits;
 
 pub mod placement;
@@ -61,4 +63,5 @@ pub use ring::{Ring, RingOptions};
 pub use slots::Conn;
 pub use stats::RingStats;
 pub use tun::Tun;
+pub use unix::{UNIX_PATH_BYTES_MAX, unix_listener};
 pub use wake::{Wake, adopt};

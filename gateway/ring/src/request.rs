@@ -4,6 +4,7 @@
 //! long as the ring, or its constructor is `unsafe` and says what has to outlive it.
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::ptr::NonNull;
 
 use io_uring::squeue::{Entry, Flags};
 use io_uring::{opcode, types};
@@ -19,6 +20,9 @@ pub(crate) const BUFFER_GROUP: u16 = 0;
 /// From linux/io_uring.h; the crate keeps them to itself.
 const RECVSEND_POLL_FIRST: u16 = 1;
 const RECV_MULTISHOT: u16 = 2;
+const GETSOCKOPT: u32 = 2;
+
+const _: () = assert!(size_of::<Entry>() == 64);
 
 /// Closing a socket that lingers for no time at all sends RST.
 static LINGER_NOT: libc::linger = libc::linger {
@@ -109,6 +113,33 @@ impl Request {
     pub(crate) fn shutdown_write(conn: Conn) -> Request {
         let shutdown = opcode::Shutdown::new(types::Fixed(conn.slot), libc::SHUT_WR).build();
         Request(shutdown).tagged(Tag::of(Op::Shutdown, conn))
+    }
+
+    /// Asks for the peer's address.
+    ///
+    /// The crate has the request that sets an option and not the one that reads it. Both are laid
+    /// out alike and differ in one word, which is changed here.
+    ///
+    /// # Safety
+    /// `name` must be `name_bytes` bytes that may be written to until the completion has been seen.
+    pub(crate) unsafe fn peer_name(
+        conn: Conn,
+        name: NonNull<u8>,
+        name_bytes: usize,
+        key: Key,
+    ) -> Request {
+        let mut entry = opcode::SetSockOpt::new(
+            types::Fixed(conn.slot),
+            libc::SOL_SOCKET as u32,
+            libc::SO_PEERNAME as u32,
+            name.as_ptr().cast(),
+            name_bytes as u32,
+        )
+        .build();
+        // SAFETY: an entry is the kernel's structure of 64 bytes (`repr(C)`, asserted below), and
+        // `cmd_op` is the word at byte 8 of it, in whatever byte order this machine has.
+        unsafe { (&raw mut entry).cast::<u32>().add(2).write(GETSOCKOPT) };
+        Request(entry).tagged(Tag::new(Op::PeerName, key.generation, key.index))
     }
 
     /// The first link of a chain that closes.

@@ -5,6 +5,7 @@ mod close;
 mod complete;
 mod connect;
 mod hand_over;
+mod peer_name;
 mod receive;
 mod send;
 
@@ -19,6 +20,7 @@ use io_uring::types;
 use accept::Listeners;
 use connect::{Dial, Dialling};
 use hand_over::Parting;
+use peer_name::Asked;
 use send::Sending;
 
 use crate::address::RingAddress;
@@ -75,6 +77,7 @@ pub struct Ring<H: Send + 'static> {
     pub(crate) listeners: Listeners,
     pub(crate) sends: Slab<Sending>,
     pub(crate) partings: Slab<Parting<H>>,
+    pub(crate) asked: Slab<Asked>,
     pub(crate) dials: Slab<Dial>,
     pub(crate) dialling: Option<Dialling>,
     pub(crate) stats: RingStats,
@@ -143,6 +146,7 @@ impl<H: Send + 'static> Ring<H> {
             listeners: Listeners::default(),
             sends: Slab::new(),
             partings: Slab::new(),
+            asked: Slab::new(),
             dials: Slab::new(),
             dialling: None,
             stats: RingStats::default(),
@@ -245,6 +249,11 @@ impl<H: Send + 'static> Ring<H> {
         self.buffers.bytes(buffer)
     }
 
+    /// What is in a receive buffer, to change it where it lies.
+    pub fn bytes_mut<'b>(&self, buffer: &'b mut Buffer) -> &'b mut [u8] {
+        self.buffers.bytes_mut(buffer)
+    }
+
     /// Lends a buffer to the kernel again; it counts from the next enter on.
     pub fn give_back(&mut self, buffer: Buffer) {
         self.buffers.give_back(buffer);
@@ -342,6 +351,7 @@ impl<H: Send + 'static> Ring<H> {
             }
             if self.receives_in_flight == 0
                 && self.sends.is_empty()
+                && self.asked.is_empty()
                 && self.dials.is_empty()
                 && self.partings.is_empty()
             {

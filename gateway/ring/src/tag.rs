@@ -29,6 +29,7 @@ pub(crate) enum Op {
     Arrive,
     Connect,
     Bell,
+    PeerName,
 }
 
 impl Op {
@@ -48,6 +49,7 @@ impl Op {
             Arrive,
             Connect,
             Bell,
+            PeerName,
         ];
         known.get(usize::from(byte).wrapping_sub(1)).copied()
     }
@@ -118,7 +120,7 @@ mod tests {
     #[test]
     fn every_operation_is_recognised_by_its_byte() {
         for byte in 0..=u8::MAX {
-            let expected = (1..=Op::Bell as u8).contains(&byte).then_some(byte);
+            let expected = (1..=Op::PeerName as u8).contains(&byte).then_some(byte);
             assert_eq!(Op::from_byte(byte).map(|op| op as u8), expected);
         }
     }

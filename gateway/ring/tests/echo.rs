@@ -24,7 +24,7 @@ fn serve(mut server: Ring<()>) {
     let mut gone = 0;
     drive(&mut server, |ring, event| {
         match event {
-            Event::Accepted { conn } => ring.poll_readable(conn),
+            Event::Accepted { conn, .. } => ring.poll_readable(conn),
             Event::Readable { conn } => ring.receive(conn),
             Event::Received { conn, buffer, more } => {
                 assert!(!more);

@@ -81,7 +81,7 @@ fn pass_on(ring: &mut Ring<Parcel>, home: &RingAddress, alive: &Arc<AtomicI64>, 
     let mut over = 0;
     drive(ring, |ring, event| {
         match event {
-            Event::Accepted { conn } => ring.receive_armed(conn),
+            Event::Accepted { conn, .. } => ring.receive_armed(conn),
             Event::Received { conn, buffer, .. } => {
                 let parcel = Parcel::boxed(ring.bytes(&buffer), alive);
                 ring.give_back(buffer);

@@ -17,7 +17,7 @@ fn serve(mut server: Ring<()>) -> Ring<()> {
     let mut closed = 0;
     drive(&mut server, |ring, event| {
         match event {
-            Event::Accepted { conn } => ring.poll_readable(conn),
+            Event::Accepted { conn, .. } => ring.poll_readable(conn),
             Event::Readable { conn } => ring.receive(conn),
             Event::Received { conn, buffer, .. } => {
                 let answered = ring.bytes(&buffer).contains(&b'!');

@@ -25,7 +25,7 @@ fn two_thousand_connections_through_queues_of_32_and_64_lose_nothing() {
         let mut closed = 0;
         drive(&mut server, |ring, event| {
             match event {
-                Event::Accepted { conn } => ring.poll_readable(conn),
+                Event::Accepted { conn, .. } => ring.poll_readable(conn),
                 Event::Readable { conn } => ring.receive(conn),
                 Event::Received { conn, buffer, .. } => {
                     ring.send(conn, ring.bytes(&buffer).to_vec());
@@ -73,7 +73,7 @@ fn requests_beyond_the_submission_queue_keep_their_order() {
     let mut peers: Vec<_> = (0..50).map(|_| client(addr)).collect();
     let mut conns = Vec::new();
     drive(&mut server, |_, event| {
-        if let Event::Accepted { conn } = event {
+        if let Event::Accepted { conn, .. } = event {
             conns.push(conn);
         }
         conns.len() == 50

@@ -67,7 +67,7 @@ impl Ringed {
 
     fn on_event(&mut self, ring: usize, event: Event<()>) {
         match event {
-            Event::Accepted { conn } => {
+            Event::Accepted { conn, .. } => {
                 self.versions[ring][conn.slot as usize] = VERSION_FIRST;
                 self.rings.ring(ring).receive_armed(conn);
             }

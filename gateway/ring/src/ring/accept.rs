@@ -1,7 +1,6 @@
 //! Accepting: one multishot request per listener, straight into the table.
 
-use std::net::TcpListener;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use crate::event::Event;
 use crate::queue::Completion;
@@ -24,7 +23,7 @@ pub(crate) struct Listeners {
 
 struct Listening {
     /// Open as long as a request refers to its number.
-    socket: Option<TcpListener>,
+    socket: Option<OwnedFd>,
     armed: bool,
     /// The table was full; armed again after some closes.
     starved: bool,
@@ -47,15 +46,16 @@ impl Listeners {
 }
 
 impl<H: Send + 'static> Ring<H> {
-    /// Accepts from `listener` until `stop_accepting`. May be called for several listeners.
+    /// Accepts from `listener` until `stop_accepting`. May be called for several listeners, whose
+    /// connections are told apart by the number of the call.
     ///
     /// # Panics
     /// On a ring that has dialled: there the kernel gives out no slots.
-    pub fn listen(&mut self, listener: TcpListener) {
+    pub fn listen(&mut self, listener: impl Into<OwnedFd>) {
         assert!(self.dialling.is_none(), "a ring either listens or dials");
         let index = self.listeners.all.len();
         let listening = Listening {
-            socket: Some(listener),
+            socket: Some(listener.into()),
             armed: false,
             starved: false,
             resting: false,
@@ -110,7 +110,11 @@ impl<H: Send + 'static> Ring<H> {
             self.stats.accepted += 1;
             self.listeners.all[index].tried_again = false;
             let (conn, farewell) = self.begin_life(result as u32);
-            return self.after(farewell, Event::Accepted { conn });
+            let accepted = Event::Accepted {
+                conn,
+                listener: completion.tag.index(),
+            };
+            return self.after(farewell, accepted);
         }
         if self.listeners.stopping {
             return None;

@@ -30,6 +30,7 @@ impl<H: Send + 'static> Ring<H> {
             Op::Connect => self.on_connect(completion),
             Op::Bell => self.on_bell(completion),
             Op::Shutdown => self.on_shutdown(completion),
+            Op::PeerName => self.on_peer_name(completion),
             // Only their failures complete, and what they were to bring about comes in another
             // way: a cancelled request has just ended.
             Op::Abort | Op::Cancel => None,

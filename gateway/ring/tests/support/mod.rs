@@ -81,7 +81,7 @@ pub(crate) fn assert_silent<H: Send + 'static + std::fmt::Debug>(ring: &mut Ring
 
 pub(crate) fn accepted<H: Send + 'static + std::fmt::Debug>(ring: &mut Ring<H>) -> Conn {
     match next(ring) {
-        Event::Accepted { conn } => conn,
+        Event::Accepted { conn, .. } => conn,
         other => panic!("expected Accepted, not {other:?}"),
     }
 }
