@@ -11,6 +11,7 @@ pub const NAMES: &[&str] = &[
     "wills",
     "held",
     "exchanges",
+    "listener",
 ];
 
 /// A client left too many answers unread: its socket is no longer read.
@@ -31,3 +32,5 @@ pub const WILLS: usize = 6;
 pub const HELD: usize = 7;
 /// Too many strangers prove who they are: one more is turned away with 0x89.
 pub const EXCHANGES: usize = 8;
+/// A listener has all the clients it may have: the newcomer is turned away.
+pub const LISTENER: usize = 9;

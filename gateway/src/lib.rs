@@ -35,6 +35,8 @@ pub mod braces;
 
 pub mod bound;
 
+pub mod transport_fault;
+
 pub mod overload;
 
 pub mod limits;

@@ -11,8 +11,10 @@ pub const SHARDS_MAX: usize = 1 << 8;
 pub const CLIENTS_PER_SHARD_MAX: usize = 1 << 24;
 /// Rings of one shard: a socket names its ring in 8 bits.
 pub const RINGS_PER_SHARD_MAX: usize = 1 << 8;
-/// Descriptors of the process that a ring takes: two for itself, one for its listener.
-const DESCRIPTORS_PER_RING: usize = 3;
+/// Listeners of one gateway: a socket names its own in 8 bits.
+pub const LISTENERS_MAX: usize = 1 << 8;
+/// Descriptors of the process that a ring takes for itself; each listener takes one more in it.
+const DESCRIPTORS_PER_RING: usize = 2;
 /// Descriptors of the process that a shard takes for its executor.
 const DESCRIPTORS_PER_SHARD: usize = 7;
 /// Descriptors of the process left to Kafka, the store, the control thread and sockets on their way
@@ -24,6 +26,9 @@ pub const TABLE_SLOTS_MAX: u32 = 1 << 20;
 pub const TABLE_HEADROOM_PERCENT: u32 = 10;
 /// Sockets do not fall evenly on rings; a ring is planned to be this full at most, in percent.
 pub const TABLE_FILL_PERCENT: usize = 95;
+
+/// What a shard remembers of a slot of its rings, where a listener asks for more than MQTT.
+pub const LINK_BYTES: usize = 6;
 
 /// One step of coarse time: keep-alive, deadlines and housekeeping are counted in it.
 pub const TICK: Duration = Duration::from_millis(100);
@@ -139,9 +144,10 @@ pub const CATCH_UP_TICKS: u32 = 2 * TICKS_PER_SEC;
 pub const CONNECTION_LINES_PER_SEC_MAX: u32 = 20;
 
 /// Rings that each shard can have under this limit on open files: their descriptors count too.
-pub fn rings_per_shard_max(shards: usize, descriptors_max: usize) -> usize {
+pub fn rings_per_shard_max(shards: usize, listeners: usize, descriptors_max: usize) -> usize {
     let taken = DESCRIPTORS_RESERVED + shards * DESCRIPTORS_PER_SHARD;
-    let rings = descriptors_max.saturating_sub(taken) / (shards * DESCRIPTORS_PER_RING);
+    let per_ring = DESCRIPTORS_PER_RING + listeners;
+    let rings = descriptors_max.saturating_sub(taken) / (shards * per_ring);
     rings.clamp(1, RINGS_PER_SHARD_MAX)
 }
 

@@ -10,16 +10,16 @@ mod common;
 mod downlinks;
 mod lanes;
 mod layout;
+mod listening;
 mod memory;
 mod shards;
 mod signals;
 
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tributary_proto::close::Close;
@@ -29,23 +29,19 @@ use tributary_ring::Wake;
 
 use crate::books::{Names, ShardBooks};
 use crate::cli::RunArgs;
-use crate::config::{self, Settings};
+use crate::config::{self, Address, Settings};
 use crate::control::{self, ControlHandle, ControlState, Readiness};
 use crate::mailbox::{Mailbox, Mailboxes};
 use crate::store::Store;
-use crate::{bound, kafka, log};
+use crate::{bound, kafka, log, transport_fault};
 pub use check::check;
 use common::Common;
 use downlinks::Downlinks;
 use lanes::Lanes;
 use layout::Layout;
+use listening::{Opened, SocketFiles};
 use shards::Parts;
 
-/// Connections a listener lets wait for their accept; 65,535 costs nothing until used.
-const LISTEN_BACKLOG: i32 = 65_535;
-/// How long a port may still be held by a gateway that is dead, and how often to look.
-const PREDECESSOR_WAIT_MAX: Duration = Duration::from_secs(2);
-const PREDECESSOR_LOOK: Duration = Duration::from_millis(5);
 /// How long shards may take to close what is left once the time to drain is over.
 const ABANDON_WAIT: Duration = Duration::from_secs(5);
 
@@ -83,15 +79,17 @@ struct Gateway {
     readiness: Arc<Readiness>,
     control: ControlHandle,
     control_address: SocketAddr,
-    mqtt_addresses: Vec<SocketAddr>,
+    /// Each listener's name and where it is.
+    places: Vec<(String, Address)>,
+    socket_files: SocketFiles,
     happenings: (Sender<Happening>, Receiver<Happening>),
 }
 
 impl Gateway {
     fn start(settings: &Settings) -> Result<Self, Refusal> {
         let started = Instant::now();
-        let layout = Layout::plan(&settings.shards)?;
-        let (listeners, mqtt_addresses) = listen(settings, &layout)?;
+        let layout = Layout::plan(&settings.shards, settings.listeners.len())?;
+        let opened = Opened::listeners(&settings.listeners, &layout)?;
         let mailboxes = mailboxes(layout.shards)?;
         let lanes = Lanes::start(settings, layout.shards, &mailboxes)?;
         let mut common = Common::prepare(settings, layout.shards, &mailboxes)?;
@@ -106,7 +104,7 @@ impl Gateway {
             lanes: &lanes,
             books: &books,
         };
-        parts.start(&mut common, listeners, &happenings.0)?;
+        parts.start(&mut common, opened.per_ring, &happenings.0)?;
         let hasher = common.hasher.clone();
         let downlinks = Downlinks::start(settings, &lanes, &mailboxes, hasher)?;
         let readiness = Arc::new(Readiness::new());
@@ -137,7 +135,8 @@ impl Gateway {
             readiness,
             control,
             control_address,
-            mqtt_addresses,
+            places: opened.places,
+            socket_files: opened.socket_files,
             happenings,
         })
     }
@@ -145,8 +144,8 @@ impl Gateway {
     /// Says on stdout where everything is; others parse these lines.
     fn announce(&self) {
         let mut lines = String::new();
-        for address in &self.mqtt_addresses {
-            lines += &format!("listening mqtt {address}\n");
+        for (name, address) in &self.places {
+            lines += &format!("listening {name} {address}\n");
         }
         if let Some(brokers) = self.lanes.embedded_brokers() {
             lines += &format!("listening kafka {brokers}\n");
@@ -174,6 +173,7 @@ impl Gateway {
         let deadline = Instant::now() + drain_max;
         tracing::info!(seconds_max = drain_max.as_secs(), "draining");
         self.readiness.on_draining();
+        self.socket_files.remove();
         self.downlinks.stop();
         self.mailboxes.0.iter().for_each(Mailbox::order_drain);
         let mut ended = self.happenings.1.recv_timeout(drain_max);
@@ -207,60 +207,6 @@ impl Gateway {
     }
 }
 
-/// Opens for every configured address one listener per ring.
-fn listen(
-    settings: &Settings,
-    layout: &Layout,
-) -> Result<(Vec<Vec<TcpListener>>, Vec<SocketAddr>), Refusal> {
-    let rings = layout.shards * layout.rings_per_shard;
-    let mut per_ring: Vec<Vec<TcpListener>> = (0..rings).map(|_| Vec::new()).collect();
-    let mut addresses = Vec::new();
-    for configured in &settings.listeners {
-        let address = configured.address;
-        let listeners = listen_after_predecessor(address, rings)
-            .map_err(|error| cannot_listen(&configured.name, address, &error))?;
-        addresses.push(
-            listeners[0]
-                .local_addr()
-                .map_err(|error| sentence("listen", &error))?,
-        );
-        per_ring
-            .iter_mut()
-            .zip(listeners)
-            .for_each(|(ring, listener)| ring.push(listener));
-    }
-    Ok((per_ring, addresses))
-}
-
-/// Waits a little for a port that is taken: the kernel ends the rings of a gateway that was killed,
-/// and with them its listeners, some time after it has said that the process is gone (15 ms with
-/// 500 clients). Who starts it again at once would else be told that another process listens.
-fn listen_after_predecessor(address: SocketAddr, rings: usize) -> io::Result<Vec<TcpListener>> {
-    let until = Instant::now() + PREDECESSOR_WAIT_MAX;
-    loop {
-        match tributary_ring::listeners(address, rings, LISTEN_BACKLOG) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < until => {
-                thread::park_timeout(PREDECESSOR_LOOK);
-            }
-            answer => return answer,
-        }
-    }
-}
-
-fn cannot_listen(name: &str, address: SocketAddr, error: &io::Error) -> Refusal {
-    let remedy = match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "another process has it: end that one, or choose another port by --listen"
-        }
-        io::ErrorKind::PermissionDenied => {
-            "ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or choose a higher port"
-        }
-        io::ErrorKind::AddrNotAvailable => "no interface of this host has that address",
-        _ => "choose another address by --listen ADDR:PORT",
-    };
-    format!("[listen.{name}]: cannot listen on {address}: {error}; {remedy}")
-}
-
 fn mailboxes(shards: usize) -> Result<Mailboxes, Refusal> {
     let boxes: Result<Arc<[Mailbox]>, _> =
         (0..shards).map(|_| Wake::new().map(Mailbox::new)).collect();
@@ -274,6 +220,7 @@ fn books(shards: usize) -> Arc<[ShardBooks]> {
         close: &Close::NAMES,
         refusal: kafka::Refusal::NAMES,
         malformed: Malformed::NAMES,
+        transport: transport_fault::NAMES,
         bound: bound::NAMES,
         loss: &Loss::NAMES,
     };

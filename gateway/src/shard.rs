@@ -1,7 +1,8 @@
 //! One core's world: its rings, its clients, and the loop that drives them.
 //!
 //! ```text
-//!   ring events --> events.rs --> admit.rs   a stranger's CONNECT: in, elsewhere, or out
+//!   ring events --> events.rs --> approach.rs  what stands before MQTT: PROXY header, WebSocket
+//!                      |   |         \--> admit.rs   a stranger's CONNECT: in, elsewhere, or out
 //!                      |   \----> serve.rs   a client's bytes: decode, session, offer.rs
 //!                      |                                         |            \--> lane
 //!   mailbox  ----------+------------------> offer.rs  reports ---+--> answers in Io::out
@@ -13,17 +14,21 @@
 //! `World` never touches a ring, and nothing but `turn.rs` awaits.
 
 mod admit;
+mod approach;
 mod buffers;
 mod carry;
 mod client;
 mod clients;
 mod close;
 mod deliver;
+mod door;
 mod events;
+mod frames;
 mod gather;
 mod groups;
 mod handoff;
 mod keep;
+mod link;
 mod log_budget;
 mod newcomers;
 mod notes;
@@ -47,12 +52,14 @@ mod wills;
 mod world;
 
 use std::io;
-use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Barrier, OnceLock};
 
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use tributary_ring::{Ring, RingAddress, RingOptions};
 
+use approach::Passage;
+pub use door::Door;
 pub use shed::ShedPlan;
 pub use world::WorldPlan;
 
@@ -66,8 +73,18 @@ use world::World;
 
 /// What travels with a socket to its home shard.
 pub struct Parcel {
-    /// Everything that was read from it.
+    /// All its MQTT that was read.
     bytes: Vec<u8>,
+    /// What else is known of it, where a listener asks for more than MQTT.
+    passage: Option<Box<Passage>>,
+}
+
+/// One listener on one ring.
+pub struct Listening {
+    /// Which of the doors it is.
+    pub door: u8,
+    /// The socket.
+    pub socket: OwnedFd,
 }
 
 /// What a shard is made with.
@@ -79,7 +96,7 @@ pub struct ShardPlan {
     /// The shape of each of its rings.
     pub ring: RingOptions,
     /// For each ring its listeners.
-    pub listeners: Vec<Vec<TcpListener>>,
+    pub listeners: Vec<Vec<Listening>>,
     /// All letter boxes; its own is at its index.
     pub mailboxes: Mailboxes,
     /// Where the shards meet before the first accept.
@@ -132,6 +149,8 @@ impl Meeting {
 struct Plane {
     ring: Ring<Parcel>,
     owners: Owners,
+    /// Which door each of its listeners is.
+    doors: Vec<u8>,
     /// A receive was asked for that will complete as soon as it is submitted.
     receives: bool,
 }
@@ -187,10 +206,10 @@ pub fn join(thread: ExecutorJoinHandle<io::Result<()>>) -> Result<(), String> {
 
 impl Shard {
     /// Opens the rings; must run on the shard's own thread.
-    fn open(plan: ShardPlan) -> io::Result<(Self, Vec<Vec<TcpListener>>)> {
+    fn open(plan: ShardPlan) -> io::Result<(Self, Vec<Vec<Listening>>)> {
         let index = plan.world.index;
         let mut planes = Vec::new();
-        for place in 0..plan.listeners.len() {
+        for (place, listeners) in plan.listeners.iter().enumerate() {
             let wake = plan.mailboxes.0[index].wake();
             // The first ring is the one that is waited in; the others ring its bell.
             let ring = match place {
@@ -199,6 +218,7 @@ impl Shard {
             };
             planes.push(Plane {
                 owners: Owners::new(plan.ring.table_slots),
+                doors: listeners.iter().map(|listening| listening.door).collect(),
                 ring,
                 receives: false,
             });

@@ -25,7 +25,7 @@ fn a_good_file_is_summed_up_in_one_line() {
     let settings = load("every_key.toml").unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(
         settings.summary(),
-        "ok: 2 listeners, 5 routes, 2 clusters, 1 group"
+        "ok: 4 listeners, 5 routes, 2 clusters, 1 group"
     );
 }
 

@@ -40,6 +40,16 @@ pub enum Close {
     Shed,
     /// The gateway is shutting down.
     ServerDrain,
+    /// A PROXY header that is malformed, comes twice, or comes where none is taken.
+    ProxyBad,
+    /// A peer that may not speak for others, on a listener where all do.
+    ProxyUntrusted,
+    /// A connection without the PROXY header that it must begin with.
+    ProxyMissing,
+    /// The request for a WebSocket was not granted.
+    UpgradeRefused,
+    /// A frame of a WebSocket client was wrong, or too many were empty.
+    WebSocketViolation,
     /// A fault of ours in handling this client; the others go on.
     Internal,
 }
@@ -57,7 +67,7 @@ pub enum Loudness {
 
 impl Close {
     /// One name per kind, in the order of [`Close::index`]: metric labels and log fields.
-    pub const NAMES: [&'static str; 18] = [
+    pub const NAMES: [&'static str; 23] = [
         "client_disconnect",
         "client_disconnect_with_will",
         "peer_closed",
@@ -75,6 +85,11 @@ impl Close {
         "table_full",
         "shed",
         "server_drain",
+        "proxy_bad",
+        "proxy_untrusted",
+        "proxy_missing",
+        "upgrade_refused",
+        "websocket_violation",
         "internal",
     ];
 
@@ -98,7 +113,12 @@ impl Close {
             Self::TableFull => 14,
             Self::Shed => 15,
             Self::ServerDrain => 16,
-            Self::Internal => 17,
+            Self::ProxyBad => 17,
+            Self::ProxyUntrusted => 18,
+            Self::ProxyMissing => 19,
+            Self::UpgradeRefused => 20,
+            Self::WebSocketViolation => 21,
+            Self::Internal => 22,
         }
     }
 
@@ -118,7 +138,12 @@ impl Close {
             | Self::ConnectDeadline
             | Self::ConnectRefused
             | Self::TableFull
-            | Self::Shed => None,
+            | Self::Shed
+            | Self::ProxyBad
+            | Self::ProxyUntrusted
+            | Self::ProxyMissing
+            | Self::UpgradeRefused
+            | Self::WebSocketViolation => None,
             Self::Malformed(how) => Some(how.reason()),
             Self::KeepAlive => Some(Reason::KeepAliveTimeout),
             Self::TakenOver => Some(Reason::SessionTakenOver),

@@ -15,6 +15,8 @@ pub struct Features {
     pub min_wait: bool,
     /// A connection can be closed with RST (Linux 6.7).
     pub reset: bool,
+    /// A connection's peer can be asked for (Linux 6.7).
+    pub peer_name: bool,
     /// One sentence per thing that a ring cannot do without; empty when it will run.
     pub missing: Vec<String>,
 }
@@ -32,6 +34,7 @@ pub fn probe() -> Features {
         kernel,
         min_wait: false,
         reset: false,
+        peer_name: false,
         missing: Vec::new(),
     };
     let ring = IoUring::<squeue::Entry, cqueue::Entry>::builder()
@@ -49,8 +52,9 @@ pub fn probe() -> Features {
         }
     };
     features.min_wait = ring.params().is_feature_min_timeout();
-    // The probe says that socket commands exist, not which: setting options came with 6.7.
+    // The probe says that socket commands exist, not which: options came with 6.7.
     features.reset = at_least(&features.kernel, 6, 7);
+    features.peer_name = at_least(&features.kernel, 6, 7);
     let mut known = Probe::new();
     if let Err(error) = ring.submitter().register_probe(&mut known) {
         features.missing.push(format!(

@@ -30,6 +30,8 @@ pub struct Names {
     pub refusal: &'static [&'static str],
     /// How the bytes of a peer were wrong.
     pub malformed: &'static [&'static str],
+    /// How a peer was wrong before and around its MQTT.
+    pub transport: &'static [&'static str],
     /// Which bound of the budget was hit.
     pub bound: &'static [&'static str],
     /// Why a copy of a message did not reach its subscriber.
@@ -134,6 +136,8 @@ books! { names;
         "Connections that ended, by reason";
     malformed: Tally = Tally::new(names.malformed), Counter "tributary_malformed" "kind",
         "Packets that broke the protocol, by how";
+    transport_faults: Tally = Tally::new(names.transport), Counter "tributary_transport_faults" "kind",
+        "Faults in PROXY headers, requests for a WebSocket and frames, by how";
     packets_in: Count = Count::new(), Counter "tributary_packets_in" "",
         "MQTT packets received";
     bytes_in: Count = Count::new(), Counter "tributary_bytes_in" "",

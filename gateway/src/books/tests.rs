@@ -10,6 +10,7 @@ const NAMES: Names = Names {
     close: &["bye", "reset"],
     refusal: &["no_route", "topic_missing"],
     malformed: &["length"],
+    transport: &["proxy_bad_thing"],
     bound: &["reassembly"],
     loss: &["expired"],
 };

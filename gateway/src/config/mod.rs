@@ -9,15 +9,16 @@
 //!                    faults <-- routes checked as a whole
 //! ```
 
-mod addresses;
 mod auth;
 mod clusters;
+mod control;
 mod destinations;
 mod document;
 mod downlinks;
 mod environment;
 mod faults;
 mod groups;
+mod listeners;
 mod mqtt;
 mod overload;
 mod routes;
@@ -36,8 +37,8 @@ use document::Table;
 pub use faults::{Fault, Faults, Place};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
-    Cluster, Control, Downlink, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt, Overload,
-    Protocol, QueueDrop, Settings, Shards, Store, Token,
+    Address, Cluster, Control, Downlink, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt,
+    Overload, Protocol, QueueDrop, Settings, Shards, Store, Token,
 };
 
 /// The settings of a run with these arguments in this environment.
@@ -79,7 +80,7 @@ fn assemble(
     faults: &mut Faults,
 ) -> Settings {
     let mut top = section::Section::top(tree, faults);
-    let listeners = addresses::listeners(&mut top, &args.listen);
+    let listeners = listeners::listeners(&mut top, &args.listen);
     let clusters = clusters::clusters(&mut top, &args.kafka);
     let groups = groups::groups(&mut top, &clusters);
     let (mut rules, places) = routes::read(&mut top);
@@ -89,7 +90,7 @@ fn assemble(
     let store = store::store(&mut top);
     let auth = auth::users(&mut top);
     let shards = sections::shards(&mut top, args);
-    let control = addresses::control(&mut top, args.control);
+    let control = control::control(&mut top, args.control);
     let overload = overload::overload(&mut top);
     let drain = sections::drain(&mut top);
     let log = sections::log(&mut top);

@@ -6,9 +6,9 @@ use super::section::Section;
 use super::settings::{Mqtt, QueueDrop};
 
 /// The most the remaining length can say, 268,435,455 [MQTT-2.1.4], and the five bytes before it.
-const PACKET_BYTES_LIMIT: u64 = 268_435_455 + 5;
+pub(super) const PACKET_BYTES_LIMIT: u64 = 268_435_455 + 5;
 /// A CONNECT with a client id of 23 bytes, a will and a password must fit.
-const PACKET_BYTES_LEAST: u64 = 512;
+pub(super) const PACKET_BYTES_LEAST: u64 = 512;
 const PACKET_BYTES_DEFAULT: u64 = 1 << 20;
 
 /// A week: a device that was away over a long weekend finds its session again.

@@ -11,7 +11,7 @@ use super::settings::{Drain, Log, Shards};
 
 /// A ticket has 8 bits for the shard and 24 for the slot.
 const SHARDS_MAX: u64 = 1 << 8;
-const CONNECTIONS_MAX: u64 = SHARDS_MAX << 24;
+pub(super) const CONNECTIONS_MAX: u64 = SHARDS_MAX << 24;
 
 pub(super) fn shards(top: &mut Section<'_>, args: &RunArgs) -> Shards {
     let mut section = top.section("shards");

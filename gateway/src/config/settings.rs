@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tracing::level_filters::LevelFilter;
+use tributary_transport::limits::PROXY_V2_BYTES_MAX;
+use tributary_transport::proxy::{Mode, Networks, Policy};
 
 use crate::auth::ScramUser;
 use crate::cli::Descriptors;
@@ -57,15 +59,71 @@ pub const EMBEDDED_CLUSTER: &str = "main";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
     pub name: String,
-    /// Port 0 lets the kernel choose.
-    pub address: SocketAddr,
+    pub address: Address,
     pub protocol: Protocol,
+    /// The one path that a WebSocket is served at; none where there is no WebSocket.
+    pub path: Option<String>,
+    /// From whom a PROXY header is required.
+    pub proxy: Policy,
+    /// Clients that came by it. `None`: as many as the gateway takes.
+    pub connections_max: Option<u32>,
+    /// `None`: as `[mqtt]` says.
+    pub packet_bytes_max: Option<u32>,
 }
 
-/// How clients speak at a listener. The place of mqtts, ws and wss.
+impl Listener {
+    /// MQTT as it is, from everybody.
+    pub fn plain(name: String, address: SocketAddr) -> Self {
+        Listener {
+            name,
+            address: Address::Tcp(address),
+            protocol: Protocol::Mqtt,
+            path: None,
+            proxy: Policy {
+                mode: Mode::Refused,
+                trusted: Networks::default(),
+                v2_bytes_max: PROXY_V2_BYTES_MAX,
+            },
+            connections_max: None,
+            packet_bytes_max: None,
+        }
+    }
+}
+
+/// Where a listener is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// Port 0 lets the kernel choose.
+    Tcp(SocketAddr),
+    /// A socket at this path, with these permission bits.
+    Unix { path: PathBuf, mode: u32 },
+}
+
+impl Address {
+    /// Whether two listeners cannot both have it.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Address::Tcp(one), Address::Tcp(other)) => one == other && one.port() != 0,
+            (Address::Unix { path: one, .. }, Address::Unix { path: other, .. }) => one == other,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Tcp(address) => write!(f, "{address}"),
+            Address::Unix { path, .. } => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// How clients speak at a listener. The place of mqtts and wss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     Mqtt,
+    WebSocket,
 }
 
 /// One Kafka, with one lane to it.

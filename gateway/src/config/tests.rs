@@ -2,6 +2,7 @@
 
 mod downlinks;
 mod groups;
+mod listeners;
 mod mistakes;
 mod secrets;
 mod users;
@@ -94,7 +95,8 @@ fn faults(text: &str, env: &[(&str, &str)]) -> Vec<String> {
 fn nothing_at_all_gives_the_defaults() {
     let settings = load(&RunArgs::default(), [], check_routes).unwrap();
     assert_eq!(settings.listeners.len(), 1);
-    assert_eq!(settings.listeners[0].address.to_string(), "127.0.0.1:1883");
+    let plain = Listener::plain("mqtt".into(), "127.0.0.1:1883".parse().unwrap());
+    assert_eq!(settings.listeners[0], plain);
     assert_eq!(settings.control.address.to_string(), "127.0.0.1:9883");
     assert_eq!(settings.kafka, Kafka::Embedded);
     assert!(settings.clusters.is_empty());
@@ -175,7 +177,7 @@ fn every_key_of_the_file_arrives() {
     let settings = good(include_str!("../../tests/check/every_key.toml"), &[]);
     assert_eq!(
         settings.summary(),
-        "ok: 2 listeners, 5 routes, 2 clusters, 1 group"
+        "ok: 4 listeners, 5 routes, 2 clusters, 1 group"
     );
     let east = &settings.clusters[0];
     assert_eq!((&*east.name, east.brokers.len()), ("east", 2));
@@ -284,11 +286,11 @@ fn the_command_line_beats_the_environment_beats_the_file() {
         ("TRIBUTARY_KAFKA__MAIN__BROKERS", "env:1, env:2"),
     ];
     let from_file = good(text, &[]);
-    assert_eq!(from_file.listeners[0].address.port(), 1);
+    assert_eq!(from_file.listeners[0].address.to_string(), "127.0.0.1:1");
     assert_eq!(from_file.shards.count, Some(1));
     assert_eq!(from_file.clusters[0].brokers, ["file:1"]);
     let from_env = good(text, &env);
-    assert_eq!(from_env.listeners[0].address.port(), 2);
+    assert_eq!(from_env.listeners[0].address.to_string(), "127.0.0.1:2");
     assert_eq!(from_env.shards.count, Some(2));
     assert_eq!(from_env.clusters[0].brokers, ["env:1", "env:2"]);
     let args = RunArgs {
@@ -304,12 +306,11 @@ fn the_command_line_beats_the_environment_beats_the_file() {
         ..RunArgs::default()
     };
     let from_flags = load_with(text, &env, args).unwrap();
-    let ports: Vec<u16> = from_flags
-        .listeners
-        .iter()
-        .map(|l| l.address.port())
+    let places = from_flags.listeners.iter();
+    let places: Vec<_> = places
+        .map(|one| format!("{} {}", one.name, one.address))
         .collect();
-    assert_eq!(ports, [3, 4]);
+    assert_eq!(places, ["mqtt 127.0.0.1:3", "mqtt-2 127.0.0.1:4"]);
     assert_eq!(
         from_flags.shards,
         Shards {

@@ -12,6 +12,7 @@ const NAMES: Names = Names {
     close: &["client_disconnect", "keep_alive"],
     refusal: &["topic_missing"],
     malformed: &["remaining_length"],
+    transport: &["proxy_bad_thing"],
     bound: &["reassembly"],
     loss: &["expired"],
 };

@@ -24,7 +24,7 @@ pub(super) struct Layout {
 
 impl Layout {
     /// Plans for what was asked and what this process may have.
-    pub(super) fn plan(asked: &Shards) -> Result<Self, Refusal> {
+    pub(super) fn plan(asked: &Shards, listeners: usize) -> Result<Self, Refusal> {
         let features = tributary_ring::probe();
         if !features.will_run() {
             return Err(format!("io_uring: {}", features.missing.join("; ")));
@@ -39,12 +39,13 @@ impl Layout {
             ));
         }
         let wanted = asked.max_connections.map(|count| count as usize);
-        Self::fit(shards, cpus, nofile, wanted, asked.descriptors)
+        Self::fit(shards, cpus, listeners, nofile, wanted, asked.descriptors)
     }
 
     fn fit(
         shards: usize,
         cpus: Vec<usize>,
+        listeners: usize,
         nofile: u64,
         wanted: Option<usize>,
         descriptors: Descriptors,
@@ -56,7 +57,7 @@ impl Layout {
         let rings_for = |connections: usize| connections.div_ceil(shards * usable.max(1));
         let mut wanted = wanted;
         let mut rings_per_shard = wanted.map_or(1, rings_for).max(1);
-        let rings_max = rings_per_shard_max(shards, nofile as usize);
+        let rings_max = rings_per_shard_max(shards, listeners, nofile as usize);
         if rings_per_shard > rings_max {
             let fitting = rings_max * shards * usable;
             let asked = wanted.unwrap_or(0);
@@ -120,23 +121,38 @@ mod tests {
 
     #[test]
     fn one_ring_per_shard_while_the_descriptor_limit_allows() {
-        let layout = Layout::fit(2, vec![0, 1], 20_000, Some(20_000), Descriptors::Refuse).unwrap();
+        let layout =
+            Layout::fit(2, vec![0, 1], 1, 20_000, Some(20_000), Descriptors::Refuse).unwrap();
         assert_eq!(layout.rings_per_shard, 1);
         assert_eq!(layout.connections_max, 20_000);
     }
 
     #[test]
     fn a_million_connections_under_a_limit_of_20_000_take_30_rings_per_shard() {
-        let layout =
-            Layout::fit(2, vec![0, 1], 20_000, Some(1_000_000), Descriptors::Refuse).unwrap();
+        let layout = Layout::fit(
+            2,
+            vec![0, 1],
+            1,
+            20_000,
+            Some(1_000_000),
+            Descriptors::Refuse,
+        )
+        .unwrap();
         assert_eq!(layout.rings_per_shard, 30);
         assert_eq!(layout.ring.table_slots, 20_000);
     }
 
     #[test]
     fn a_million_connections_under_a_high_limit_take_one_ring_per_shard() {
-        let layout =
-            Layout::fit(2, vec![0, 1], 1 << 20, Some(1_000_000), Descriptors::Refuse).unwrap();
+        let layout = Layout::fit(
+            2,
+            vec![0, 1],
+            1,
+            1 << 20,
+            Some(1_000_000),
+            Descriptors::Refuse,
+        )
+        .unwrap();
         assert_eq!(layout.rings_per_shard, 1);
         assert!(layout.ring.table_slots >= 500_000);
     }
@@ -144,14 +160,14 @@ mod tests {
     #[test]
     fn more_than_the_tables_can_hold_is_refused_with_the_remedy() {
         let refusal =
-            Layout::fit(1, vec![0], 1024, Some(1_000_000), Descriptors::Refuse).unwrap_err();
+            Layout::fit(1, vec![0], 1, 1024, Some(1_000_000), Descriptors::Refuse).unwrap_err();
         assert!(refusal.contains("ulimit -n"), "{refusal}");
     }
 
     #[test]
     fn or_starts_for_what_the_tables_can_hold_when_that_is_asked_for() {
         let wanted = Some(1_000_000);
-        let layout = Layout::fit(1, vec![0], 1024, wanted, Descriptors::Fit).unwrap();
+        let layout = Layout::fit(1, vec![0], 1, 1024, wanted, Descriptors::Fit).unwrap();
         assert_eq!(layout.rings_per_shard, RINGS_PER_SHARD_MAX);
         let usable = usable_table_slots(1024);
         assert_eq!(layout.connections_max, RINGS_PER_SHARD_MAX * usable);
@@ -160,9 +176,16 @@ mod tests {
     #[test]
     fn rings_take_descriptors_themselves() {
         let wanted = Some(1_000_000);
-        let layout = Layout::fit(4, vec![0], 300, wanted, Descriptors::Fit).unwrap();
+        let layout = Layout::fit(4, vec![0], 1, 300, wanted, Descriptors::Fit).unwrap();
         assert_eq!(layout.rings_per_shard, 12);
-        let layout = Layout::fit(4, vec![0], 64, wanted, Descriptors::Fit).unwrap();
+        let layout = Layout::fit(4, vec![0], 1, 64, wanted, Descriptors::Fit).unwrap();
         assert_eq!(layout.rings_per_shard, 1);
+    }
+
+    #[test]
+    fn so_does_each_listener_in_each_ring() {
+        let wanted = Some(1_000_000);
+        let layout = Layout::fit(4, vec![0], 2, 300, wanted, Descriptors::Fit).unwrap();
+        assert_eq!(layout.rings_per_shard, 9);
     }
 }

@@ -1,6 +1,5 @@
 //! Starts the shards: each with its part of everything, and all of them before the first accept.
 
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::Sender;
@@ -14,7 +13,7 @@ use crate::config::Settings;
 use crate::limits::{CONNECTS_PER_SEC_AND_SHARD, TICKS_PER_SEC};
 use crate::mailbox::Mailboxes;
 use crate::overload::Memory;
-use crate::shard::{self, Meeting, ShardPlan, ShedPlan, WorldPlan};
+use crate::shard::{self, Door, Listening, Meeting, ShardPlan, ShedPlan, WorldPlan};
 
 /// What is there before the shards are.
 pub(super) struct Parts<'a> {
@@ -30,12 +29,14 @@ impl Parts<'_> {
     pub(super) fn start(
         &self,
         common: &mut Common,
-        listeners: Vec<Vec<TcpListener>>,
+        listeners: Vec<Vec<Listening>>,
         happenings: &Sender<Happening>,
     ) -> Result<(), Refusal> {
         let layout = self.layout;
         let meeting = Arc::new(Meeting::new(layout.shards));
         let connected = Arc::new(AtomicUsize::new(0));
+        let doors = self.settings.listeners.iter().cloned().map(Door::new);
+        let doors: Arc<[Door]> = doors.collect();
         let memory = Arc::new(memory::bound(&self.settings.overload));
         tracing::debug!(
             bytes_max = memory.bytes_max(),
@@ -45,7 +46,7 @@ impl Parts<'_> {
         let mut threads = Vec::new();
         for index in 0..layout.shards {
             let plan = ShardPlan {
-                world: self.world(index, common, &connected),
+                world: self.world(index, common, &connected, &doors),
                 cpu: layout.cpus[index % layout.cpus.len()],
                 ring: layout.ring.clone(),
                 listeners: listeners.by_ref().take(layout.rings_per_shard).collect(),
@@ -77,7 +78,13 @@ impl Parts<'_> {
         thread.map(drop).map_err(|error| sentence("thread", &error))
     }
 
-    fn world(&self, index: usize, common: &mut Common, connected: &Arc<AtomicUsize>) -> WorldPlan {
+    fn world(
+        &self,
+        index: usize,
+        common: &mut Common,
+        connected: &Arc<AtomicUsize>,
+        doors: &Arc<[Door]>,
+    ) -> WorldPlan {
         let mqtt = &self.settings.mqtt;
         WorldPlan {
             index,
@@ -88,6 +95,7 @@ impl Parts<'_> {
             connect_ticks_max: u32::from(mqtt.connect_timeout_secs) * TICKS_PER_SEC,
             routes: self.lanes.routes(),
             lanes: self.lanes.handles(),
+            doors: Arc::clone(doors),
             books: Arc::clone(self.books),
             hasher: common.hasher.clone(),
             topic_hasher: common.topic_hasher.clone(),

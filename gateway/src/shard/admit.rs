@@ -8,12 +8,14 @@ use tributary_proto::frame::{self, Front};
 use tributary_proto::malformed::Malformed;
 use tributary_proto::packet::Connect;
 use tributary_proto::reason::Reason;
-use tributary_proto::session::{self, Admission, Session, Welcome, Will};
+use tributary_proto::session::{self, Admission, Session, Terms, Welcome, Will};
 use tributary_proto::subscriptions::Held;
 use tributary_proto::version::Version;
+use tributary_transport::proxy::Expect;
 
 use super::client::{Client, Extra, Listed, Paused, Reading};
 use super::clients::ClientRef;
+use super::frames::farewell;
 use super::prove::Proof;
 use super::wheel::Wheel;
 use super::world::{Order, Socket, World, context};
@@ -46,18 +48,31 @@ pub(super) enum Entrance {
     Out,
 }
 
+/// The place that a client comes to, as its CONNACK tells it.
+struct Place<'a> {
+    client_id: &'a str,
+    /// The server has made the client id up.
+    is_assigned: bool,
+    /// The session was there before.
+    is_kept: bool,
+}
+
 impl World {
     /// Looks at what a stranger has sent so far. `settled` when this shard is its home for sure.
     pub(super) fn on_stranger(&mut self, socket: Socket, bytes: &[u8], settled: bool) -> Entrance {
         if self.exchanges.contains_key(&socket) {
             return self.on_proof(socket, bytes);
         }
-        let body = match frame::front(bytes, CONNECT_BYTES_MAX) {
+        let connect_bytes_max = CONNECT_BYTES_MAX.min(self.packet_bytes_max(socket));
+        let body = match frame::front(bytes, connect_bytes_max) {
             Ok(_)
                 if bytes
                     .first()
                     .is_some_and(|first| *first != CONNECT_FIRST_BYTE) =>
             {
+                if let Err(refusal) = Expect::NoHeader.on_bytes(bytes, 0) {
+                    return self.refuse_header(socket, refusal);
+                }
                 let packet_type = bytes[0] >> 4;
                 return self.reject(
                     socket,
@@ -96,6 +111,7 @@ impl World {
     pub(super) fn forget_stranger(&mut self, socket: Socket) {
         self.take_half_connect(socket);
         self.exchanges.remove(&socket);
+        self.origins.remove(&socket);
     }
 
     /// The first part of a CONNECT, if one was kept.
@@ -159,6 +175,11 @@ impl World {
         }
         // Whoever takes its own place over needs no new one.
         let is_crowded = self.shed.is_crowded && earlier.is_none();
+        let door = &self.doors[self.links.door(socket)];
+        if door.is_full() {
+            self.book().bounds_hit.add(crate::bound::LISTENER, 1);
+            return self.turn_away_for(Overload::Table, socket, connect.version, 0);
+        }
         if is_crowded || self.connected.load(Ordering::Relaxed) >= self.connections_max {
             self.book().bounds_hit.add(crate::bound::CLIENTS, 1);
             return self.turn_away_for(Overload::Table, socket, connect.version, 0);
@@ -201,10 +222,15 @@ impl World {
     ) -> Result<ClientRef, Reason> {
         let assigned = connect.client_id.is_empty().then(|| self.assign_id());
         let id = assigned.as_deref().unwrap_or(connect.client_id);
-        self.welcome(admission, id, assigned.is_some(), false, connect, &proof)?;
+        let place = Place {
+            client_id: id,
+            is_assigned: assigned.is_some(),
+            is_kept: false,
+        };
+        self.welcome(socket, admission, connect, proof.as_ref(), place)?;
         let session = Session::new(admission, &mut self.commons.profiles)
             .inspect_err(|_| self.scratch.clear())?;
-        let extra = self.extra_of(id, connect, admission, proof, None);
+        let extra = self.extra_of(socket, connect, admission, proof, None, id);
         let admitted = self.clients.insert(Client {
             session,
             id: id.into(),
@@ -242,12 +268,17 @@ impl World {
         proof: Option<Proof>,
     ) -> Result<ClientRef, Reason> {
         let id = connect.client_id;
-        self.welcome(admission, id, false, true, connect, &proof)?;
+        let place = Place {
+            client_id: id,
+            is_assigned: false,
+            is_kept: true,
+        };
+        self.welcome(socket, admission, connect, proof.as_ref(), place)?;
         self.wheel.take(&mut self.clients, index);
         // Back before its delay was over: nobody hears of it [MQTT-3.1.2-8].
         self.forget_will(index);
         let number = self.clients.look(index).and_then(Client::number);
-        let extra = self.extra_of(id, connect, admission, proof, number);
+        let extra = self.extra_of(socket, connect, admission, proof, number, id);
         let now_tick = self.now_tick;
         let Some(client) = self.clients.at(index) else {
             return Err(Reason::UnspecifiedError);
@@ -295,46 +326,66 @@ impl World {
             self.keeper.write(Op::WillPut { session, will });
         }
         self.connected.fetch_add(1, Ordering::Relaxed);
+        if let Some(client) = self.clients.look(at.index) {
+            self.doors[self.links.door(client.socket())].enter();
+        }
         self.online_count += 1;
         let book = self.book();
         book.connects.add(version_index(version), 1);
         book.connections.add(1);
-        tracing::debug!(client = connect.client_id, shard = self.index, "connected");
+        let client = self.clients.look(at.index);
+        let address = client
+            .and_then(Client::address)
+            .map(tracing::field::display);
+        tracing::debug!(
+            client = connect.client_id,
+            address,
+            shard = self.index,
+            "connected"
+        );
     }
 
     /// Writes the CONNACK of success to `scratch`.
     fn welcome(
         &mut self,
+        socket: Socket,
         admission: &Admission,
-        client_id: &str,
-        is_assigned: bool,
-        session_present: bool,
         connect: &Connect<'_>,
-        proof: &Option<Proof>,
+        proof: Option<&Proof>,
+        place: Place<'_>,
     ) -> Result<(), Reason> {
         let method = connect.properties.authentication_method;
         let authentication = proof
-            .as_ref()
             .zip(method)
             .map(|(proof, method)| (method, Some(&proof.server_final[..])));
         let said = Welcome {
-            session_present,
-            client_id,
-            is_assigned,
+            session_present: place.is_kept,
+            client_id: place.client_id,
+            is_assigned: place.is_assigned,
             authentication,
         };
-        session::welcome(admission, &self.terms, &said, &mut self.scratch)
+        let own_terms = |packet_bytes_max| Terms {
+            packet_bytes_max,
+            ..self.terms.clone()
+        };
+        let door = &self.doors[self.links.door(socket)];
+        match door.packet_bytes_max().map(own_terms) {
+            None => session::welcome(admission, &self.terms, &said, &mut self.scratch),
+            Some(terms) => session::welcome(admission, &terms, &said, &mut self.scratch),
+        }
     }
 
     /// What few clients have; `number` is the name that the session has in the store already.
     fn extra_of(
         &mut self,
-        id: &str,
+        socket: Socket,
         connect: &Connect<'_>,
         admission: &Admission,
         proof: Option<Proof>,
         number: Option<SessionNumber>,
+        id: &str,
     ) -> Option<Box<Extra>> {
+        let origin = self.origins.remove(&socket);
         let lasts = admission.profile.session_expiry_secs > 0;
         let number = match number {
             None if lasts => self.keeper.session_number(),
@@ -350,6 +401,7 @@ impl World {
             None => connect.user_name.map(Box::from),
         };
         let is_plain = user.is_none() && will.is_none() && number.is_none() && method.is_none();
+        let is_plain = is_plain && origin.is_none();
         (!is_plain).then(|| {
             Box::new(Extra {
                 user,
@@ -357,6 +409,7 @@ impl World {
                 will_tick: 0,
                 number,
                 method,
+                origin,
             })
         })
     }
@@ -416,6 +469,7 @@ impl World {
             socket,
             last_words,
             linger: true,
+            farewell: farewell(close),
         });
         Entrance::Out
     }

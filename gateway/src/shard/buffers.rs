@@ -24,7 +24,12 @@ impl Spares {
             return;
         }
         io.stalled_tick = 0;
-        for buffer in [&mut io.partial, &mut io.out, &mut io.ready] {
+        for buffer in [
+            &mut io.partial,
+            &mut io.out,
+            &mut io.ready,
+            &mut io.foreword,
+        ] {
             buffer.clear();
             if buffer.capacity() > SPARE_BUFFER_BYTES_MAX {
                 *buffer = Vec::new();

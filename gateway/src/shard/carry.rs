@@ -4,6 +4,7 @@ use std::mem;
 
 use super::Shard;
 use super::client::{Listed, Paused};
+use super::frames::frame;
 use super::owners::Owner;
 use super::world::{Leaving, Order, Socket, World};
 use crate::limits::{LINGER_BYTES_MAX, LINGER_TICKS_MAX};
@@ -35,10 +36,12 @@ impl Shard {
             return;
         };
         client.listed.leave(Listed::DIRTY);
+        let socket = client.socket();
         let Some(io) = client.io.as_mut().filter(|io| io.unsent_bytes() > 0) else {
             return;
         };
         let (conn, unsent) = (client.conn, io.unsent_bytes());
+        let is_framed = self.world.links.stage(socket).is_framed();
         let ring = &mut self.planes[usize::from(client.ring)].ring;
         if ring.send_in_flight(conn) {
             let generation = self.world.clients.generation(index);
@@ -49,8 +52,13 @@ impl Shard {
             io.out.clear();
             mem::swap(&mut io.ready, &mut io.out);
         }
-        ring.send(conn, mem::replace(&mut io.out, self.world.spares.lend()));
-        self.world.book().bytes_out.add(unsent as u64);
+        let mut words = mem::replace(&mut io.out, self.world.spares.lend());
+        if is_framed {
+            words = frame(&mut io.foreword, words, &mut self.world.spares);
+        }
+        let bytes_out = words.len() as u64;
+        ring.send(conn, words);
+        self.world.book().bytes_out.add(bytes_out);
         self.world.fall_idle(index);
     }
 
@@ -58,15 +66,26 @@ impl Shard {
         match order {
             Order::Close {
                 socket,
-                last_words,
+                mut last_words,
                 linger,
+                farewell,
             } => {
-                self.dismiss(socket, last_words, linger);
+                let world = &mut self.world;
+                let is_framed = world.frame_last_words(socket, &mut last_words, farewell);
+                self.dismiss(socket, last_words, linger || is_framed);
             }
             Order::CancelReceive(Socket { ring, conn }) => {
                 self.plane(ring).ring.cancel_receive(conn);
             }
-            Order::Say { socket, words } => {
+            Order::Say {
+                socket,
+                mut foreword,
+                words,
+            } => {
+                let words = match self.world.links.stage(socket).is_framed() {
+                    true => frame(&mut foreword, words, &mut self.world.spares),
+                    false => words,
+                };
                 let ring = &mut self.plane(socket.ring).ring;
                 if ring.is_live(socket.conn) && !ring.send_in_flight(socket.conn) {
                     ring.send(socket.conn, words);

@@ -1,9 +1,13 @@
 //! What one client owns on its shard, connected or not.
 
+use std::net::SocketAddr;
+
 use tributary_proto::session::{Profiles, Session, Will};
 use tributary_proto::subscriptions::Held;
 use tributary_ring::Conn;
 
+use super::approach::Origin;
+use super::world::Socket;
 use crate::limits::TICKS_PER_SEC;
 use crate::store::SessionNumber;
 
@@ -57,6 +61,8 @@ pub(super) struct Io {
     pub out: Vec<u8>,
     /// Answers that waited for the store and no longer do; they stand before `out`.
     pub ready: Vec<u8>,
+    /// What goes before them and stands in no frame: the grant of a WebSocket, a pong.
+    pub foreword: Vec<u8>,
     /// When `out` grew over its bound; 0 while it has not.
     pub stalled_tick: u32,
 }
@@ -64,7 +70,7 @@ pub(super) struct Io {
 impl Io {
     /// Answers that were not handed to the ring yet, in bytes.
     pub(super) fn unsent_bytes(&self) -> usize {
-        self.ready.len() + self.out.len()
+        self.foreword.len() + self.ready.len() + self.out.len()
     }
 }
 
@@ -82,6 +88,8 @@ pub(super) struct Extra {
     pub number: Option<SessionNumber>,
     /// The method of authentication that its CONNECT named \[MQTT-4.12.0-5\].
     pub method: Option<Box<str>>,
+    /// Whom the balancer that it came by speaks for.
+    pub origin: Option<Box<Origin>>,
 }
 
 /// Lists of the shard that a client stands in, each at most once.
@@ -188,6 +196,20 @@ impl Client {
     /// Whether the client talks often.
     pub(super) fn is_hot(&self) -> bool {
         self.heat >= crate::limits::HOT_READS
+    }
+
+    /// Its socket; means nothing while it is not connected.
+    pub(super) fn socket(&self) -> Socket {
+        Socket {
+            ring: self.ring,
+            conn: self.conn,
+        }
+    }
+
+    /// The device's own address, if a balancer has told it.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        let origin = self.extra.as_ref()?.origin.as_ref()?;
+        origin.address
     }
 
     /// When the wheel is to bring it up: at the end of its patience while it is connected, else at

@@ -10,7 +10,8 @@ use tributary_proto::reason::Reason;
 use tributary_proto::version::Version;
 
 use super::client::{Client, Paused, Reading, after};
-use super::world::{Order, Socket, World, context};
+use super::frames::farewell;
+use super::world::{Order, World, context};
 use crate::store::Op;
 
 /// Ends a client's connection; its session stays as long as was agreed.
@@ -24,6 +25,9 @@ pub(super) fn end(world: &mut World, index: u32, close: Close) {
     world.online_count -= 1;
     world.book().connections.sub(1);
     world.connected.fetch_sub(1, Ordering::Relaxed);
+    if let Some(client) = world.clients.look(index) {
+        world.doors[world.links.door(client.socket())].leave();
+    }
     world.reproofs.remove(&index);
     if close == Close::ClientDisconnect {
         world.forget_will(index);
@@ -75,12 +79,10 @@ fn part(world: &mut World, index: u32, close: Close) {
     let Some(client) = world.clients.at(index) else {
         return;
     };
-    let socket = Socket {
-        ring: client.ring,
-        conn: client.conn,
-    };
-    let mut last_words = Vec::new();
+    let socket = client.socket();
+    let (mut last_words, mut foreword) = (Vec::new(), Vec::new());
     if let Some(mut io) = client.io.take() {
+        mem::swap(&mut foreword, &mut io.foreword);
         world.reassembly_bytes -= io.partial.len();
         // What the store has not confirmed is not said.
         if !world.keeper.holds_back(index) {
@@ -113,7 +115,9 @@ fn part(world: &mut World, index: u32, close: Close) {
         socket,
         last_words,
         linger: told,
+        farewell: farewell(close),
     });
+    world.say_foreword(socket, None, foreword);
 }
 
 /// Ends a session that has no connection, with all that hangs on it.
@@ -158,10 +162,14 @@ pub(super) fn record(world: &mut World, close: Close, index: Option<u32>) {
     let client = index.and_then(|index| world.clients.look(index));
     let id = client.map_or("", |client| &*client.id);
     let (reason, shard) = (close.name(), world.index);
+    let address = client.and_then(Client::address);
+    let address = address.map(tracing::field::display);
     match close.loudness() {
-        Loudness::Quiet => tracing::debug!(client = id, reason, shard, "disconnected"),
+        Loudness::Quiet => tracing::debug!(client = id, address, reason, shard, "disconnected"),
         _ if !budget.allows(world.now_tick / crate::limits::TICKS_PER_SEC) => {}
-        Loudness::Notice => tracing::info!(client = id, reason, detail, shard, "disconnected"),
+        Loudness::Notice => {
+            tracing::info!(client = id, address, reason, detail, shard, "disconnected");
+        }
         Loudness::Fault => {
             tracing::error!(
                 client = id,

@@ -1,5 +1,7 @@
 //! What rings report, one event at a time, taken to whom it concerns.
 
+use std::mem;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tributary_proto::close::Close;
@@ -29,7 +31,10 @@ impl Shard {
 
     fn on_event(&mut self, ring: u8, event: Event<Parcel>) {
         match event {
-            Event::Accepted { conn } => self.on_accepted(Socket { ring, conn }),
+            Event::Accepted { conn, listener } => {
+                self.on_accepted(Socket { ring, conn }, listener as usize);
+            }
+            Event::PeerName { conn, result } => self.on_peer_name(Socket { ring, conn }, result),
             Event::Readable { conn } => self.on_readable(Socket { ring, conn }),
             Event::Received { conn, buffer, more } => {
                 self.on_received(Socket { ring, conn }, buffer, more);
@@ -44,21 +49,14 @@ impl Shard {
                 self.on_sent(Socket { ring, conn }, result.is_ok());
             }
             Event::Closed { conn } | Event::HandedOver { conn } => {
+                self.world.links.end(Socket { ring, conn });
                 self.planes[usize::from(ring)]
                     .owners
                     .set(conn.slot, Owner::Nobody);
             }
-            Event::Arrived { conn, parcel } => {
-                self.gather.on_newcomer();
-                self.world.book().taken_over.add(1);
-                let socket = Socket { ring, conn };
-                self.set_owner(socket, Owner::Stranger);
-                self.world.shed.is_crowded = self.is_crowded(ring);
-                let entrance = look_at(&mut self.world, socket, &parcel.bytes, true);
-                self.act_on(socket, entrance);
-            }
+            Event::Arrived { conn, parcel } => self.on_arrived(Socket { ring, conn }, *parcel),
             Event::HandOverRefused { conn, parcel, .. } => {
-                self.on_hand_over_refused(Socket { ring, conn }, &parcel.bytes);
+                self.on_hand_over_refused(Socket { ring, conn }, *parcel);
             }
             Event::AcceptRefused { .. } => {
                 self.world
@@ -71,10 +69,56 @@ impl Shard {
         }
     }
 
-    fn on_accepted(&mut self, socket: Socket) {
+    fn on_accepted(&mut self, socket: Socket, listener: usize) {
         self.gather.on_newcomer();
         self.set_owner(socket, Owner::Stranger);
-        self.greet(socket);
+        let number = self.plane(socket.ring).doors[listener];
+        let door = &self.world.doors[usize::from(number)];
+        self.world.links.begin(socket, number, door.stage());
+        match (door.is_relayed(), door.is_ipv6()) {
+            (true, Some(is_ipv6)) => {
+                self.plane(socket.ring)
+                    .ring
+                    .ask_peer_name(socket.conn, is_ipv6);
+            }
+            (true, None) => self.greet_from(socket, None),
+            (false, _) => self.greet(socket),
+        }
+    }
+
+    fn on_peer_name(&mut self, socket: Socket, result: Result<SocketAddr, i32>) {
+        match result {
+            Ok(peer) => self.greet_from(socket, Some(peer.ip())),
+            // Most often it has gone already; whoever cannot be told from a stranger is none of
+            // those who may speak for others.
+            Err(_) => {
+                super::close::record(&mut self.world, Close::PeerReset, None);
+                self.drop_stranger(socket);
+            }
+        }
+    }
+
+    /// Reads from a peer that may speak for others.
+    fn greet_from(&mut self, socket: Socket, peer: Option<IpAddr>) {
+        match self.world.on_peer(socket, peer) {
+            true => self.greet(socket),
+            false => self.act_on(socket, Some(Entrance::Out)),
+        }
+    }
+
+    /// A connection has come from another shard with its CONNECT.
+    fn on_arrived(&mut self, socket: Socket, parcel: Parcel) {
+        self.gather.on_newcomer();
+        self.world.book().taken_over.add(1);
+        self.set_owner(socket, Owner::Stranger);
+        self.world.shed.is_crowded = self.is_crowded(socket.ring);
+        let world = &mut self.world;
+        world.unpack(socket, parcel.passage);
+        let entrance = guarded(world, |world| {
+            let entrance = world.on_mqtt(socket, &parcel.bytes, true);
+            world.after_frames(socket, entrance)
+        });
+        self.act_on(socket, entrance);
     }
 
     fn on_readable(&mut self, socket: Socket) {
@@ -92,35 +136,28 @@ impl Shard {
         plane.ring.receive(socket.conn);
     }
 
-    fn on_received(&mut self, socket: Socket, buffer: Buffer, more: bool) {
+    fn on_received(&mut self, socket: Socket, mut buffer: Buffer, more: bool) {
         let ring = usize::from(socket.ring);
         self.world.book().bytes_in.add(buffer.len() as u64);
-        let owner = self.owner(socket);
-        // Nor does a newcomer notice two milliseconds; in a storm of them it saves a wake-up each.
-        if matches!(owner, Owner::Client(_)) && buffer.len() != PINGREQ_BYTES {
-            self.gather.on_urgent();
-        }
-        let plane = &self.planes[ring];
-        match owner {
+        match self.owner(socket) {
             Owner::Client(index) => {
                 if !more && let Some(client) = self.world.clients.at(index) {
                     client.reading = Reading::Nothing;
                 }
-                self.world.on_bytes(index, plane.ring.bytes(&buffer));
+                let bytes = self.planes[ring].ring.bytes_mut(&mut buffer);
+                let mqtt_bytes = self.world.on_read(socket, index, bytes);
                 self.planes[ring].ring.give_back(buffer);
+                // Nor does a newcomer notice two milliseconds; in a storm of them it saves a
+                // wake-up each.
+                if mqtt_bytes > 0 && mqtt_bytes != PINGREQ_BYTES {
+                    self.gather.on_urgent();
+                }
                 self.read_on(socket, index);
             }
             Owner::Stranger => {
                 self.world.shed.is_crowded = self.is_crowded(socket.ring);
-                let bytes = self.planes[ring].ring.bytes(&buffer);
-                let entrance = match self.world.take_half_connect(socket) {
-                    Some(mut earlier) => {
-                        earlier.extend_from_slice(bytes);
-                        look_at(&mut self.world, socket, &earlier, false)
-                    }
-                    // Nearly always the CONNECT comes whole and is read where it lies.
-                    None => look_at(&mut self.world, socket, bytes, false),
-                };
+                let bytes = self.planes[ring].ring.bytes_mut(&mut buffer);
+                let entrance = guarded(&mut self.world, |world| world.on_approach(socket, bytes));
                 self.planes[ring].ring.give_back(buffer);
                 self.act_on(socket, entrance);
             }
@@ -193,26 +230,32 @@ impl Shard {
     /// Does what is to be done with a connection whose bytes were looked at; `None` when that
     /// failed by a fault of ours.
     fn act_on(&mut self, socket: Socket, entrance: Option<Entrance>) {
+        let foreword = mem::take(&mut self.world.foreword);
         let Some(entrance) = entrance else {
             super::close::record(&mut self.world, Close::Internal, None);
             return self.drop_stranger(socket);
         };
         match entrance {
-            Entrance::Wait => self.plane(socket.ring).ring.receive_armed(socket.conn),
+            Entrance::Wait => {
+                self.world.say_foreword(socket, None, foreword);
+                self.plane(socket.ring).ring.receive_armed(socket.conn);
+            }
             Entrance::Elsewhere { shard, bytes } => {
                 self.set_owner(socket, Owner::Nobody);
                 self.world.book().handed_over.add(1);
+                let passage = self.world.pack(socket, foreword);
+                let parcel = Box::new(Parcel { bytes, passage });
                 let target = self.meeting.emptiest_ring(shard);
                 let plane = &mut self.planes[usize::from(socket.ring)];
-                plane
-                    .ring
-                    .hand_over(socket.conn, target, Box::new(Parcel { bytes }));
+                plane.ring.hand_over(socket.conn, target, parcel);
             }
             Entrance::In { index, .. } => {
+                self.world.say_foreword(socket, Some(index), foreword);
                 self.set_owner(socket, Owner::Client(index));
                 self.read_on(socket, index);
             }
             Entrance::Out => {
+                self.world.say_foreword(socket, None, foreword);
                 self.world.forget_stranger(socket);
                 self.set_owner(socket, Owner::Leaving);
             }
@@ -220,9 +263,10 @@ impl Shard {
     }
 
     /// The home's table is full: the socket is still here and gets its answer.
-    fn on_hand_over_refused(&mut self, socket: Socket, bytes: &[u8]) {
-        self.world.refuse_late(socket, bytes);
-        self.set_owner(socket, Owner::Leaving);
+    fn on_hand_over_refused(&mut self, socket: Socket, parcel: Parcel) {
+        self.world.unpack(socket, parcel.passage);
+        self.world.refuse_late(socket, &parcel.bytes);
+        self.act_on(socket, Some(Entrance::Out));
     }
 
     /// A connection's time is up: no CONNECT, or last words unread.
@@ -307,18 +351,8 @@ impl Shard {
     }
 }
 
-/// Looks at the bytes of a connection that is no client yet, and at what came behind its CONNECT.
-fn look_at(world: &mut World, socket: Socket, bytes: &[u8], settled: bool) -> Option<Entrance> {
+/// Looks at a stranger; nothing when that failed by a fault of ours.
+fn guarded(world: &mut World, look: impl FnOnce(&mut World) -> Entrance) -> Option<Entrance> {
     // One stranger's bytes must not take the shard down, whatever they lead to.
-    let looked_at = AssertUnwindSafe(|| world.on_stranger(socket, bytes, settled));
-    let entrance = catch_unwind(looked_at).ok()?;
-    if let Entrance::In {
-        index,
-        connect_bytes,
-    } = entrance
-        && connect_bytes < bytes.len()
-    {
-        world.on_bytes(index, &bytes[connect_bytes..]);
-    }
-    Some(entrance)
+    catch_unwind(AssertUnwindSafe(|| look(world))).ok()
 }

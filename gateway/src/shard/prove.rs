@@ -61,7 +61,11 @@ impl World {
                 let mut words = Vec::new();
                 let more = Reason::ContinueAuthentication;
                 encode::auth(&mut words, more, METHOD, Some(&server_first), None);
-                self.orders.push(Order::Say { socket, words });
+                self.orders.push(Order::Say {
+                    socket,
+                    foreword: Vec::new(),
+                    words,
+                });
                 let connect = bytes.into();
                 let pending = Box::new(Pending { exchange, connect });
                 self.exchanges.insert(socket, pending);

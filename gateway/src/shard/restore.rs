@@ -56,6 +56,7 @@ impl World {
                 will_tick: will_tick.unwrap_or(0),
                 number: Some(session.number),
                 method: None,
+                origin: None,
             })),
             conn: Conn::NOWHERE,
             heard_tick,

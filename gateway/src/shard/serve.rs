@@ -10,7 +10,7 @@ use tributary_proto::session::Reaction;
 
 use super::client::Paused;
 use super::offer::Offered;
-use super::world::{World, context};
+use super::world::{Socket, World, context};
 use crate::limits::REASSEMBLY_BYTES_PER_SHARD_MAX;
 
 /// How far a client's bytes were handled.
@@ -141,8 +141,10 @@ impl World {
         consumed: &mut usize,
         packets: &mut u64,
     ) -> Option<Stop> {
+        let socket = self.clients.look(index)?.socket();
+        let packet_bytes_max = self.packet_bytes_max(socket);
         loop {
-            match frame::front(&bytes[*consumed..], self.terms.packet_bytes_max) {
+            match frame::front(&bytes[*consumed..], packet_bytes_max) {
                 Ok(Front::Short { .. }) => return None,
                 Ok(Front::Frame {
                     first_byte,
@@ -208,6 +210,13 @@ impl World {
             _ => {}
         }
         None
+    }
+
+    /// Largest packet that this socket may send.
+    pub(super) fn packet_bytes_max(&self, socket: Socket) -> u32 {
+        let door = &self.doors[self.links.door(socket)];
+        let own = door.packet_bytes_max();
+        own.unwrap_or(self.terms.packet_bytes_max)
     }
 
     /// Gives back what a client has unfinished when that is nothing.

@@ -23,6 +23,8 @@ impl World {
         shrink_queue(&mut self.hot);
         shrink_queue(&mut self.wills);
         shrink_map(&mut self.half_connects);
+        shrink_map(&mut self.origins);
+        self.links.shrink();
         shrink_map(&mut self.leaving);
         shrink_map(&mut self.exchanges);
         shrink_map(&mut self.reproofs);
@@ -53,7 +55,7 @@ fn shrink_list<T>(list: &mut Vec<T>) {
     }
 }
 
-fn shrink_map<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
+pub(super) fn shrink_map<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
     if let Some(room) = fewer(map.len(), map.capacity()) {
         map.shrink_to(room);
     }

@@ -14,12 +14,11 @@
 
 use std::io;
 use std::mem;
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use glommio::io::BufferedFile;
 
-use super::Shard;
+use super::{Listening, Shard};
 use crate::limits::{REACTOR_VISIT, TICK, TICKS_PER_SEC};
 use crate::mailbox::Mailbox;
 
@@ -30,14 +29,14 @@ const FIRST: usize = 0;
 
 impl Shard {
     /// Accepts and serves until drained.
-    pub(super) async fn run(mut self, listeners: Vec<Vec<TcpListener>>) -> io::Result<()> {
+    pub(super) async fn run(mut self, listeners: Vec<Vec<Listening>>) -> io::Result<()> {
         let mailboxes = self.mailboxes.clone();
         let mailbox = &mailboxes.0[self.world.index];
         let eventfd: BufferedFile = tributary_ring::adopt(mailbox.wake().try_clone_fd()?);
         for (plane, listeners) in self.planes.iter_mut().zip(listeners) {
             listeners
                 .into_iter()
-                .for_each(|listener| plane.ring.listen(listener));
+                .for_each(|listening| plane.ring.listen(listening.socket));
         }
         bound_parking();
         let started = Instant::now();

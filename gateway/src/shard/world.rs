@@ -17,13 +17,17 @@ use tributary_proto::retained::{self, Retained};
 use tributary_proto::session::{Commons, Journal, Sent, Terms};
 use tributary_proto::subscriptions::{self, Found, InterestChange, Subscriptions, TopicHasher};
 use tributary_ring::Conn;
+use tributary_transport::websocket::CloseCode;
 
+use super::approach::Origin;
 use super::buffers::Spares;
 use super::client::{Listed, Paused};
 use super::clients::{ClientRef, Clients};
+use super::door::Door;
 use super::groups::GroupNames;
 use super::handoff::Handoff;
 use super::keep::Keeper;
+use super::link::Links;
 use super::log_budget::LogBudget;
 use super::offer::Held;
 use super::prove::Pending;
@@ -76,6 +80,8 @@ pub(super) enum Order {
         last_words: Vec<u8>,
         /// Whether the peer must get time to read them, since it may still be sending.
         linger: bool,
+        /// What a WebSocket's close frame says behind them; none when the peer is gone.
+        farewell: Option<CloseCode>,
     },
     /// Stop reading a socket that has a multishot receive armed.
     CancelReceive(Socket),
@@ -85,7 +91,9 @@ pub(super) enum Order {
     Say {
         /// The socket.
         socket: Socket,
-        /// The words.
+        /// What goes before them and stands in no frame; may be empty.
+        foreword: Vec<u8>,
+        /// Packets; may be empty.
         words: Vec<u8>,
     },
 }
@@ -151,7 +159,15 @@ pub(super) struct World {
     pub wheel: Wheel,
     /// Connections without a CONNECT, oldest first; some may be gone or let in by now.
     pub strangers: VecDeque<Stranger>,
-    /// The first part of a CONNECT that came in several.
+    /// The listeners.
+    pub doors: Arc<[Door]>,
+    /// What stands between sockets and their MQTT.
+    pub links: Links,
+    /// Whom balancers speak for who have brought no CONNECT yet.
+    pub origins: HashMap<Socket, Box<Origin>>,
+    /// What the stranger at hand is told before any MQTT.
+    pub foreword: Vec<u8>,
+    /// The first part of a CONNECT that came in several, or of what stands before it.
     pub half_connects: HashMap<Socket, Vec<u8>>,
     /// Connections that were told to go.
     pub leaving: HashMap<Socket, Leaving>,
@@ -265,6 +281,8 @@ pub struct WorldPlan {
     pub routes: Arc<RouteTable>,
     /// The lanes that routes name by index.
     pub lanes: Vec<Lane>,
+    /// The listeners.
+    pub doors: Arc<[Door]>,
     /// The counters of all shards.
     pub books: Arc<[ShardBooks]>,
     /// The hash that all shards agree on.
@@ -311,6 +329,10 @@ impl World {
             clients: Clients::new(plan.hasher),
             wheel: Wheel::new(0),
             strangers: VecDeque::new(),
+            links: Links::new(&plan.doors),
+            doors: plan.doors,
+            origins: HashMap::new(),
+            foreword: Vec::new(),
             half_connects: HashMap::new(),
             leaving: HashMap::new(),
             dirty: Vec::new(),

@@ -161,6 +161,7 @@ fn a_reading_adds_up_the_books_of_all_shards() {
         close: &["bye"],
         refusal: &["no"],
         malformed: &["length"],
+        transport: &["proxy_bad_thing"],
         bound: &["memory"],
         loss: &Loss::NAMES,
     };

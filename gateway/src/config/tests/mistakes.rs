@@ -58,7 +58,11 @@ const MISTAKES: &[Mistake] = &[
     ),
     (
         "[listen.tls]\naddress = \"127.0.0.1:1\"\nprotocol = \"mqtts\"\n",
-        &[(3, "[listen.tls].protocol", "not yet in this version")],
+        &[(
+            3,
+            "[listen.tls].protocol",
+            "is not yet in this version; write \"mqtt\" or \"ws\"",
+        )],
     ),
     (
         "[listen.x]\naddress = \"127.0.0.1:1\"\nprotocol = \"mqt\"\n",

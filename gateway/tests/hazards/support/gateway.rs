@@ -5,6 +5,7 @@ use super::metrics::{self, Metrics};
 use super::output::{Kept, lines};
 use super::{DEADLINE, ask_until};
 use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -22,6 +23,8 @@ pub(crate) struct Launch {
     connections_max: Option<usize>,
     descriptors_max: Option<usize>,
     counts_memory: bool,
+    listens_by_config: bool,
+    shards: Option<usize>,
 }
 
 impl Launch {
@@ -29,6 +32,18 @@ impl Launch {
     /// line.
     pub(crate) fn config(mut self, text: &str) -> Launch {
         self.config = Some(text.to_owned());
+        self
+    }
+
+    /// The same with listeners in it, one of them called `mqtt`; the command line names none.
+    pub(crate) fn listeners(mut self, text: &str) -> Launch {
+        self.listens_by_config = true;
+        self.config(text)
+    }
+
+    /// So many shards, whatever the machine has.
+    pub(crate) fn shards(mut self, count: usize) -> Launch {
+        self.shards = Some(count);
         self
     }
 
@@ -70,7 +85,13 @@ impl Launch {
             None => tributary(),
             Some(count) => limited(count),
         };
-        command.args(["run", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]);
+        command.args(["run", "--control", "127.0.0.1:0"]);
+        if !self.listens_by_config {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        if let Some(count) = self.shards {
+            command.args(["--shards", &count.to_string()]);
+        }
         if let Some(text) = &self.config {
             command.arg("--config").arg(config_file(text));
         }
@@ -91,7 +112,8 @@ impl Launch {
 pub(crate) struct Gateway {
     child: Child,
     stderr: Kept,
-    mqtt: SocketAddr,
+    /// Each listener's name and address, as the gateway has said them.
+    listeners: BTreeMap<String, String>,
     control: SocketAddr,
     kafka: Option<String>,
 }
@@ -105,7 +127,7 @@ impl Gateway {
     fn from_child(mut child: Child) -> Gateway {
         let stderr = Kept::from_pipe(child.stderr.take().expect("stderr is piped"));
         let stdout = lines(child.stdout.take().expect("stdout is piped"));
-        let (mut mqtt, mut control, mut kafka) = (None, None, None);
+        let (mut listeners, mut control, mut kafka) = (BTreeMap::new(), None, None);
         let end = Instant::now() + START_DEADLINE;
         loop {
             let left = end.saturating_duration_since(Instant::now());
@@ -117,14 +139,16 @@ impl Gateway {
             };
             match line.split_whitespace().collect::<Vec<_>>()[..] {
                 ["ready"] => break,
-                ["listening", "mqtt", address] => mqtt = address.parse().ok(),
                 ["listening", "control", address] => control = address.parse().ok(),
                 ["listening", "kafka", address] => kafka = Some(address.to_owned()),
+                ["listening", name, address] => {
+                    listeners.insert(name.to_owned(), address.to_owned());
+                }
                 _ => {}
             }
         }
         Gateway {
-            mqtt: mqtt.expect("`listening mqtt ADDR:PORT` comes before `ready`"),
+            listeners,
             control: control.expect("`listening control ADDR:PORT` comes before `ready`"),
             child,
             stderr,
@@ -133,7 +157,28 @@ impl Gateway {
     }
 
     pub(crate) fn mqtt(&self) -> SocketAddr {
-        self.mqtt
+        self.listener("mqtt")
+    }
+
+    /// Where the TCP listener with this name is.
+    pub(crate) fn listener(&self, name: &str) -> SocketAddr {
+        let said = self.listeners.get(name);
+        let said = said.unwrap_or_else(|| panic!("`listening {name} ADDR` comes before `ready`"));
+        said.parse().expect("it is an address and a port")
+    }
+
+    /// What the gateway has said of its listeners.
+    pub(crate) fn listeners(&self) -> &BTreeMap<String, String> {
+        &self.listeners
+    }
+
+    /// Waits until one more connection than in `before` has ended for this reason.
+    pub(crate) fn wait_for_end(&self, reason: &str, before: &Metrics) {
+        let count =
+            |metrics: &Metrics| metrics.labelled("tributary_disconnects_total", "reason", reason);
+        self.wait_until(&format!("one more end by {reason}"), |metrics| {
+            count(metrics) == count(before) + 1.0
+        });
     }
 
     /// Where the embedded Kafka listens.
@@ -197,6 +242,19 @@ impl Gateway {
             self.child.try_wait().expect("it is our child")
         });
         ended.expect("the gateway ends after SIGTERM")
+    }
+
+    /// Waits for a line of the log with all of these in it.
+    pub(crate) fn wait_for_line(&self, parts: &[&str]) {
+        let is_there = || {
+            let log = self.whole_log();
+            let mut lines = log.lines();
+            lines
+                .any(|line| parts.iter().all(|part| line.contains(part)))
+                .then_some(())
+        };
+        let found = ask_until(DEADLINE, is_there);
+        found.unwrap_or_else(|| panic!("no line with {parts:?} in:\n{}", self.log()));
     }
 
     /// What the gateway has logged lately.

@@ -10,6 +10,7 @@ pub(crate) mod property;
 pub(crate) mod relay;
 pub(crate) mod subscriber;
 pub(crate) mod way;
+pub(crate) mod websocket;
 pub(crate) mod wire;
 
 use std::time::{Duration, Instant};

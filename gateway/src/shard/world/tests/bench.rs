@@ -13,6 +13,7 @@ use tributary_ring::Wake;
 
 use super::super::*;
 use crate::books::Names;
+use crate::config::Listener;
 use crate::kafka::{LaneConfig, Outcome, Refusal, ReportSink};
 use crate::mailbox::Mailbox;
 use crate::route::{Local, RouteRule};
@@ -71,6 +72,7 @@ impl Ground {
             close: &Close::NAMES,
             refusal: Refusal::NAMES,
             malformed: Malformed::NAMES,
+            transport: crate::transport_fault::NAMES,
             bound: crate::bound::NAMES,
             loss: &Loss::NAMES,
         };
@@ -95,6 +97,7 @@ impl Ground {
     }
 
     fn shard(&mut self, index: usize, terms: &Terms) -> Bench {
+        let plain = Listener::plain("mqtt".to_string(), (Ipv4Addr::LOCALHOST, 1883).into());
         let world = World::new(WorldPlan {
             index,
             shard_count: self.mailboxes.0.len(),
@@ -109,6 +112,7 @@ impl Ground {
                 .iter()
                 .map(|name| lane(name))
                 .collect(),
+            doors: Arc::new([Door::new(plain)]),
             books: Arc::clone(&self.books),
             hasher: self.hasher.clone(),
             topic_hasher: self.topic_hasher.clone(),

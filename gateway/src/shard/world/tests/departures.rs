@@ -44,6 +44,7 @@ fn a_second_connect_takes_over_and_the_first_is_told_in_mqtt_5() {
             socket: closed,
             last_words,
             linger: true,
+            ..
         },
     ] = &bench.world.orders[..]
     else {

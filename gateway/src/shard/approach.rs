@@ -1,0 +1,237 @@
+//! Approach: a stranger's first bytes, from its socket to its MQTT: PROXY header, request for a
+//! WebSocket, frames.
+
+use std::net::{IpAddr, SocketAddr};
+
+use tributary_proto::close::Close;
+use tributary_transport::proxy::{self, Header, Verdict};
+use tributary_transport::upgrade::Front;
+use tributary_transport::websocket::{Decoder, Idle, encode};
+
+use super::admit::Entrance;
+use super::link::{Link, Stage};
+use super::world::{Socket, World};
+
+/// Whom a balancer speaks for.
+#[derive(Debug)]
+pub(super) struct Origin {
+    /// The device's own address.
+    pub address: Option<SocketAddr>,
+    /// The name in its certificate, which the balancer has verified.
+    #[allow(dead_code, reason = "identity by certificate will ask for it")]
+    pub tls_client_name: Option<Box<str>>,
+}
+
+/// What travels with a socket to its home shard beside its MQTT.
+pub(super) struct Passage {
+    link: Link,
+    decoder: Option<Decoder>,
+    origin: Option<Box<Origin>>,
+    foreword: Vec<u8>,
+}
+
+impl World {
+    /// What goes along with a socket that leaves; nothing where it came by a plain door.
+    pub(super) fn pack(&mut self, socket: Socket, foreword: Vec<u8>) -> Option<Box<Passage>> {
+        let (link, decoder) = self.links.take(socket)?;
+        Some(Box::new(Passage {
+            link,
+            decoder,
+            origin: self.origins.remove(&socket),
+            foreword,
+        }))
+    }
+
+    /// What came along with a socket.
+    pub(super) fn unpack(&mut self, socket: Socket, passage: Option<Box<Passage>>) {
+        let Some(passage) = passage else {
+            return;
+        };
+        self.links.put(socket, passage.link, passage.decoder);
+        self.origins
+            .extend(passage.origin.map(|origin| (socket, origin)));
+        self.foreword = passage.foreword;
+    }
+
+    /// It is known from where a connection comes; says whether it may go on. No address means a
+    /// Unix socket.
+    pub(super) fn on_peer(&mut self, socket: Socket, peer: Option<IpAddr>) -> bool {
+        let door = &self.doors[self.links.door(socket)];
+        match door.expect(peer) {
+            Ok(expect) => {
+                self.links.advance(socket, Stage::Proxy(expect));
+                true
+            }
+            Err(refusal) => {
+                self.refuse_header(socket, refusal);
+                false
+            }
+        }
+    }
+
+    /// Looks at what a stranger has sent, behind what it sent before. What it is to be told before
+    /// any MQTT is in `foreword`.
+    pub(super) fn on_approach(&mut self, socket: Socket, bytes: &mut [u8]) -> Entrance {
+        if !self.links.stage(socket).is_before_mqtt() {
+            return self.on_arrival(socket, bytes);
+        }
+        match self.take_half_connect(socket) {
+            None => self.pass(socket, bytes),
+            Some(mut earlier) => {
+                earlier.extend_from_slice(bytes);
+                self.pass(socket, &mut earlier)
+            }
+        }
+    }
+
+    /// Looks at what came behind header and request.
+    fn on_arrival(&mut self, socket: Socket, bytes: &mut [u8]) -> Entrance {
+        let data = match self.links.stage(socket) {
+            Stage::Mqtt => &mut *bytes,
+            _ => {
+                let read = self.unframe(socket, bytes);
+                if let Some(ping) = &read.ping {
+                    encode::pong(ping, &mut self.foreword);
+                }
+                read.data
+            }
+        };
+        let entrance = match (data.is_empty(), self.take_half_connect(socket)) {
+            (true, None) => Entrance::Wait,
+            // Nearly always the CONNECT comes whole and is read where it lies.
+            (false, None) => self.on_mqtt(socket, data, false),
+            (_, Some(mut earlier)) => {
+                earlier.extend_from_slice(data);
+                self.on_mqtt(socket, &earlier, false)
+            }
+        };
+        self.after_frames(socket, entrance)
+    }
+
+    /// Looks at a stranger's MQTT, and at what came behind its CONNECT; `settled` when this shard is
+    /// its home for sure.
+    pub(super) fn on_mqtt(&mut self, socket: Socket, bytes: &[u8], settled: bool) -> Entrance {
+        let entrance = self.on_stranger(socket, bytes, settled);
+        if let Entrance::In {
+            index,
+            connect_bytes,
+        } = entrance
+            && connect_bytes < bytes.len()
+        {
+            self.on_bytes(index, &bytes[connect_bytes..]);
+        }
+        entrance
+    }
+
+    /// A stranger's frames may have come to their end behind its MQTT.
+    pub(super) fn after_frames(&mut self, socket: Socket, entrance: Entrance) -> Entrance {
+        let Some(close) = self.links.stage(socket).end() else {
+            return entrance;
+        };
+        match entrance {
+            Entrance::Wait => self.reject(socket, close),
+            Entrance::In { index, .. } => {
+                self.end_at(index, socket, close);
+                entrance
+            }
+            // The home will find it ended too.
+            Entrance::Elsewhere { .. } | Entrance::Out => entrance,
+        }
+    }
+
+    /// Reads what stands in front of MQTT, as far as it has come.
+    fn pass(&mut self, socket: Socket, bytes: &mut [u8]) -> Entrance {
+        let header_bytes = match self.pass_header(socket, bytes) {
+            Ok(header_bytes) => header_bytes,
+            Err(entrance) => return entrance,
+        };
+        let bytes = &mut bytes[header_bytes..];
+        if bytes.is_empty() {
+            return Entrance::Wait;
+        }
+        let head_bytes = match self.pass_request(socket, bytes) {
+            Ok(head_bytes) => head_bytes,
+            Err(entrance) => return entrance,
+        };
+        match &mut bytes[head_bytes..] {
+            [] => Entrance::Wait,
+            rest => self.on_arrival(socket, rest),
+        }
+    }
+
+    /// Reads a PROXY header if one is awaited; its length when it was right.
+    fn pass_header(&mut self, socket: Socket, bytes: &[u8]) -> Result<usize, Entrance> {
+        let Stage::Proxy(expect) = self.links.stage(socket) else {
+            return Ok(0);
+        };
+        let door = &self.doors[self.links.door(socket)];
+        let header_bytes = match expect.on_bytes(bytes, door.header_bytes_max()) {
+            Ok(Verdict::Wait { .. }) => return Err(self.await_connect(socket, bytes)),
+            Ok(Verdict::Direct) => 0,
+            Ok(Verdict::Header {
+                header,
+                header_bytes,
+            }) => {
+                self.note_origin(socket, &header);
+                header_bytes
+            }
+            Err(refusal) => return Err(self.refuse_header(socket, refusal)),
+        };
+        let stage = self.doors[self.links.door(socket)].stage();
+        self.links.advance(socket, stage);
+        Ok(header_bytes)
+    }
+
+    /// Reads a request for a WebSocket if one is awaited; its length when it is granted.
+    fn pass_request(&mut self, socket: Socket, bytes: &[u8]) -> Result<usize, Entrance> {
+        let Stage::Upgrade(mut request) = self.links.stage(socket) else {
+            return Ok(0);
+        };
+        let door = &self.doors[self.links.door(socket)];
+        match request.on_bytes(bytes, &door.rules()) {
+            Ok(Front::Short) => {
+                self.links.advance(socket, Stage::Upgrade(request));
+                Err(self.await_connect(socket, bytes))
+            }
+            Ok(Front::Request {
+                upgrade,
+                head_bytes,
+            }) => {
+                upgrade.answer(&mut self.foreword);
+                self.links
+                    .advance(socket, Stage::WebSocket(Idle::default()));
+                Ok(head_bytes)
+            }
+            Err(refusal) => {
+                self.note_fault(refusal.name());
+                let mut answer = Vec::new();
+                refusal.answer(&mut answer);
+                Err(self.turn_away(socket, Close::UpgradeRefused, answer))
+            }
+        }
+    }
+
+    /// A header, or the want of one, ends the connection without an answer [proxy-protocol 2].
+    pub(super) fn refuse_header(&mut self, socket: Socket, refusal: proxy::Refusal) -> Entrance {
+        let (close, name) = match refusal {
+            proxy::Refusal::SourceUntrusted => (Close::ProxyUntrusted, refusal.name()),
+            proxy::Refusal::HeaderMissing => (Close::ProxyMissing, refusal.name()),
+            proxy::Refusal::HeaderMalformed { why } => (Close::ProxyBad, why.name()),
+            proxy::Refusal::HeaderUnexpected | proxy::Refusal::HeaderTwice => {
+                (Close::ProxyBad, refusal.name())
+            }
+        };
+        self.note_fault(name);
+        self.reject(socket, close)
+    }
+
+    fn note_origin(&mut self, socket: Socket, header: &Header<'_>) {
+        let origin = Origin {
+            address: header.source(),
+            tls_client_name: header.tls_client_name().map(Box::from),
+        };
+        if origin.address.is_some() || origin.tls_client_name.is_some() {
+            self.origins.insert(socket, Box::new(origin));
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! A link: what stands between a socket and its MQTT, and by which door it came.
+//!
+//! ```text
+//!   Proxy ──> Upgrade ──> WebSocket <──> Cut         Cut: the read ended within a frame, and its
+//!     └──> Mqtt               └────────────└─> Closed, Violated    decoder is kept apart
+//! ```
+//!
+//! Where all doors are plain there is no table. Else it has six bytes per slot that was ever used,
+//! whoever used it: an idle WebSocket client costs no more than any other beside it.
+
+use std::collections::HashMap;
+
+use tributary_proto::close::Close;
+use tributary_transport::limits::FRAME_BYTES_MAX;
+use tributary_transport::proxy::Expect;
+use tributary_transport::upgrade::AwaitRequest;
+use tributary_transport::websocket::{
+    CloseCode, ControlPayload, Decoder, End, Idle, Malformed, Read,
+};
+
+use super::door::Door;
+use super::world::Socket;
+
+/// Slots by which a table grows.
+const TABLE_STEP: usize = 1024;
+
+/// What the next bytes of a socket are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stage {
+    /// MQTT as it is.
+    Mqtt,
+    /// A PROXY header, or its rest.
+    Proxy(Expect),
+    /// A request for a WebSocket, or its rest.
+    Upgrade(AwaitRequest),
+    /// A frame from its first byte on.
+    WebSocket(Idle),
+    /// The rest of a frame.
+    Cut,
+    /// Nobody's: the peer has closed, with this code or with none.
+    Closed(CloseCode),
+    /// See above.
+    ClosedSilently,
+    /// Nobody's: a frame was wrong, and this is what the peer is told.
+    Violated(CloseCode),
+}
+
+/// What is known of one socket.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link {
+    door: u8,
+    stage: Stage,
+}
+
+const _: () = assert!(size_of::<Link>() <= crate::limits::LINK_BYTES);
+
+/// What one read of a WebSocket held.
+#[derive(Default)]
+pub(super) struct Unframed<'a> {
+    /// Bytes of MQTT.
+    pub data: &'a mut [u8],
+    /// A ping to be answered.
+    pub ping: Option<ControlPayload>,
+    /// What was wrong with a frame behind them.
+    pub fault: Option<Malformed>,
+}
+
+/// The links of a shard's sockets.
+pub(super) struct Links {
+    /// For each ring the links of its slots; empty where all doors are plain.
+    rings: Vec<Vec<Link>>,
+    /// Decoders of frames that were cut by the end of a read.
+    cut: HashMap<Socket, Decoder>,
+    is_used: bool,
+}
+
+const PLAIN: Link = Link {
+    door: 0,
+    stage: Stage::Mqtt,
+};
+
+impl Stage {
+    /// Whether frames stand around MQTT.
+    pub(super) fn is_framed(self) -> bool {
+        !matches!(self, Self::Mqtt | Self::Proxy(_) | Self::Upgrade(_))
+    }
+
+    /// Whether what comes is not MQTT yet.
+    pub(super) fn is_before_mqtt(self) -> bool {
+        matches!(self, Self::Proxy(_) | Self::Upgrade(_))
+    }
+
+    /// Why nothing of what still comes is read, if that is so.
+    pub(super) fn end(self) -> Option<Close> {
+        match self {
+            Self::Closed(_) | Self::ClosedSilently => Some(Close::PeerClosed),
+            Self::Violated(_) => Some(Close::WebSocketViolation),
+            _ => None,
+        }
+    }
+}
+
+impl Links {
+    /// No sockets yet, which will come by these doors.
+    pub(super) fn new(doors: &[Door]) -> Self {
+        Self {
+            rings: Vec::new(),
+            cut: HashMap::new(),
+            is_used: !doors.iter().all(Door::is_plain),
+        }
+    }
+
+    /// Where a socket is on its way to MQTT.
+    pub(super) fn stage(&self, socket: Socket) -> Stage {
+        self.of(socket).stage
+    }
+
+    /// By which door a socket came.
+    pub(super) fn door(&self, socket: Socket) -> usize {
+        usize::from(self.of(socket).door)
+    }
+
+    /// A socket has come by this door.
+    pub(super) fn begin(&mut self, socket: Socket, door: u8, stage: Stage) {
+        if self.is_used {
+            self.put(socket, Link { door, stage }, None);
+        }
+    }
+
+    /// A socket has come one stage further.
+    pub(super) fn advance(&mut self, socket: Socket, stage: Stage) {
+        if let Some(link) = self.place(socket) {
+            link.stage = stage;
+        }
+    }
+
+    /// A socket is closed.
+    pub(super) fn end(&mut self, socket: Socket) {
+        self.take(socket);
+    }
+
+    /// What goes along with a socket that leaves.
+    pub(super) fn take(&mut self, socket: Socket) -> Option<(Link, Option<Decoder>)> {
+        let link = std::mem::replace(self.place(socket)?, PLAIN);
+        let decoder = match link.stage {
+            Stage::Cut => self.cut.remove(&socket),
+            _ => None,
+        };
+        Some((link, decoder))
+    }
+
+    /// What came along with a socket.
+    pub(super) fn put(&mut self, socket: Socket, link: Link, decoder: Option<Decoder>) {
+        let (ring, slot) = (usize::from(socket.ring), socket.conn.slot as usize);
+        if self.rings.len() <= ring {
+            self.rings.resize_with(ring + 1, Vec::new);
+        }
+        let table = &mut self.rings[ring];
+        if table.len() <= slot {
+            let slots = (slot + 1).next_multiple_of(TABLE_STEP);
+            table.reserve_exact(slots - table.len());
+            table.resize(slots, PLAIN);
+        }
+        table[slot] = link;
+        if let Some(decoder) = decoder {
+            self.cut.insert(socket, decoder);
+        }
+    }
+
+    /// Takes the frames off what a WebSocket has sent.
+    pub(super) fn read<'a>(
+        &mut self,
+        socket: Socket,
+        bytes: &'a mut [u8],
+        now_sec: u32,
+    ) -> Unframed<'a> {
+        let mut decoder = match self.stage(socket) {
+            Stage::WebSocket(idle) => Decoder::from(idle),
+            Stage::Cut => self.cut.remove(&socket).unwrap_or_default(),
+            _ => return Unframed::default(),
+        };
+        let Read { data, ping, end } = decoder.on_read(bytes, now_sec, FRAME_BYTES_MAX);
+        let mut fault = None;
+        let stage = match end {
+            None => match decoder.idle() {
+                Some(idle) => Stage::WebSocket(idle),
+                None => {
+                    self.cut.insert(socket, decoder);
+                    Stage::Cut
+                }
+            },
+            Some(End::Closed { code: Some(code) }) => Stage::Closed(code),
+            Some(End::Closed { code: None }) => Stage::ClosedSilently,
+            Some(End::Malformed(why)) => {
+                fault = Some(why);
+                Stage::Violated(why.close_code())
+            }
+        };
+        self.advance(socket, stage);
+        Unframed { data, ping, fault }
+    }
+
+    /// Gives back the memory of a storm that is over.
+    pub(super) fn shrink(&mut self) {
+        super::thrift::shrink_map(&mut self.cut);
+    }
+
+    fn of(&self, socket: Socket) -> Link {
+        let table = self.rings.get(usize::from(socket.ring));
+        let link = table.and_then(|table| table.get(socket.conn.slot as usize));
+        link.copied().unwrap_or(PLAIN)
+    }
+
+    fn place(&mut self, socket: Socket) -> Option<&mut Link> {
+        let table = self.rings.get_mut(usize::from(socket.ring))?;
+        table.get_mut(socket.conn.slot as usize)
+    }
+}
