@@ -136,7 +136,8 @@ books! { names;
         "Connections that ended, by reason";
     malformed: Tally = Tally::new(names.malformed), Counter "tributary_malformed" "kind",
         "Packets that broke the protocol, by how";
-    transport_faults: Tally = Tally::new(names.transport), Counter "tributary_transport_faults" "kind",
+    transport_faults: Tally = Tally::new(names.transport),
+        Counter "tributary_transport_faults" "kind",
         "Faults in PROXY headers, requests for a WebSocket and frames, by how";
     packets_in: Count = Count::new(), Counter "tributary_packets_in" "",
         "MQTT packets received";

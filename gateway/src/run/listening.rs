@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -63,14 +62,18 @@ impl Opened {
     fn open(&mut self, door: u8, address: &Address, rings: usize) -> io::Result<Address> {
         let (sockets, chosen) = match address {
             Address::Tcp(address) => {
-                let sockets = listen_after_predecessor(*address, rings)?;
+                let sockets = after_predecessor(|| {
+                    tributary_ring::listeners(*address, rings, LISTEN_BACKLOG)
+                })?;
                 let chosen = Address::Tcp(sockets[0].local_addr()?);
                 let sockets: Vec<_> = sockets.into_iter().map(OwnedFd::from).collect();
                 (sockets, chosen)
             }
             Address::Unix { path, mode } => {
                 // One ring accepts; whose home is elsewhere is handed over as ever.
-                let socket = tributary_ring::unix_listener(path, *mode, LISTEN_BACKLOG)?;
+                let socket = after_predecessor(|| {
+                    tributary_ring::unix_listener(path, *mode, LISTEN_BACKLOG)
+                })?;
                 self.socket_files.keep(path)?;
                 (vec![socket], address.clone())
             }
@@ -128,13 +131,13 @@ fn prove_peers_have_names(listener: &Listener) -> Result<(), Refusal> {
     ))
 }
 
-/// Waits a little for a port that is taken: the kernel ends the rings of a gateway that was killed,
+/// Waits a little for a place that is taken: the kernel ends the rings of a gateway that was killed,
 /// and with them its listeners, some time after it has said that the process is gone (15 ms with
 /// 500 clients). Who starts it again at once would else be told that another process listens.
-fn listen_after_predecessor(address: SocketAddr, rings: usize) -> io::Result<Vec<TcpListener>> {
+fn after_predecessor<T>(listen: impl Fn() -> io::Result<T>) -> io::Result<T> {
     let until = Instant::now() + PREDECESSOR_WAIT_MAX;
     loop {
-        match tributary_ring::listeners(address, rings, LISTEN_BACKLOG) {
+        match listen() {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < until => {
                 thread::park_timeout(PREDECESSOR_LOOK);
             }

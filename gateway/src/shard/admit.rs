@@ -63,6 +63,12 @@ impl World {
         if self.exchanges.contains_key(&socket) {
             return self.on_proof(socket, bytes);
         }
+        // No CONNECT begins as a PROXY header does, which is worth a name of its own.
+        if bytes.first() != Some(&CONNECT_FIRST_BYTE)
+            && let Err(refusal) = Expect::NoHeader.on_bytes(bytes, 0)
+        {
+            return self.refuse_header(socket, refusal);
+        }
         let connect_bytes_max = CONNECT_BYTES_MAX.min(self.packet_bytes_max(socket));
         let body = match frame::front(bytes, connect_bytes_max) {
             Ok(_)
@@ -70,9 +76,6 @@ impl World {
                     .first()
                     .is_some_and(|first| *first != CONNECT_FIRST_BYTE) =>
             {
-                if let Err(refusal) = Expect::NoHeader.on_bytes(bytes, 0) {
-                    return self.refuse_header(socket, refusal);
-                }
                 let packet_type = bytes[0] >> 4;
                 return self.reject(
                     socket,
@@ -111,7 +114,7 @@ impl World {
     pub(super) fn forget_stranger(&mut self, socket: Socket) {
         self.take_half_connect(socket);
         self.exchanges.remove(&socket);
-        self.origins.remove(&socket);
+        self.links.origins.remove(&socket);
     }
 
     /// The first part of a CONNECT, if one was kept.
@@ -175,7 +178,7 @@ impl World {
         }
         // Whoever takes its own place over needs no new one.
         let is_crowded = self.shed.is_crowded && earlier.is_none();
-        let door = &self.doors[self.links.door(socket)];
+        let door = self.links.door(socket);
         if door.is_full() {
             self.book().bounds_hit.add(crate::bound::LISTENER, 1);
             return self.turn_away_for(Overload::Table, socket, connect.version, 0);
@@ -327,7 +330,7 @@ impl World {
         }
         self.connected.fetch_add(1, Ordering::Relaxed);
         if let Some(client) = self.clients.look(at.index) {
-            self.doors[self.links.door(client.socket())].enter();
+            self.links.door(client.socket()).enter();
         }
         self.online_count += 1;
         let book = self.book();
@@ -368,7 +371,7 @@ impl World {
             packet_bytes_max,
             ..self.terms.clone()
         };
-        let door = &self.doors[self.links.door(socket)];
+        let door = self.links.door(socket);
         match door.packet_bytes_max().map(own_terms) {
             None => session::welcome(admission, &self.terms, &said, &mut self.scratch),
             Some(terms) => session::welcome(admission, &terms, &said, &mut self.scratch),
@@ -385,7 +388,7 @@ impl World {
         number: Option<SessionNumber>,
         id: &str,
     ) -> Option<Box<Extra>> {
-        let origin = self.origins.remove(&socket);
+        let origin = self.links.origins.remove(&socket);
         let lasts = admission.profile.session_expiry_secs > 0;
         let number = match number {
             None if lasts => self.keeper.session_number(),

@@ -37,7 +37,7 @@ impl World {
         Some(Box::new(Passage {
             link,
             decoder,
-            origin: self.origins.remove(&socket),
+            origin: self.links.origins.remove(&socket),
             foreword,
         }))
     }
@@ -48,15 +48,16 @@ impl World {
             return;
         };
         self.links.put(socket, passage.link, passage.decoder);
-        self.origins
+        self.links
+            .origins
             .extend(passage.origin.map(|origin| (socket, origin)));
-        self.foreword = passage.foreword;
+        self.links.foreword = passage.foreword;
     }
 
     /// It is known from where a connection comes; says whether it may go on. No address means a
     /// Unix socket.
     pub(super) fn on_peer(&mut self, socket: Socket, peer: Option<IpAddr>) -> bool {
-        let door = &self.doors[self.links.door(socket)];
+        let door = self.links.door(socket);
         match door.expect(peer) {
             Ok(expect) => {
                 self.links.advance(socket, Stage::Proxy(expect));
@@ -91,7 +92,7 @@ impl World {
             _ => {
                 let read = self.unframe(socket, bytes);
                 if let Some(ping) = &read.ping {
-                    encode::pong(ping, &mut self.foreword);
+                    encode::pong(ping, &mut self.links.foreword);
                 }
                 read.data
             }
@@ -108,8 +109,8 @@ impl World {
         self.after_frames(socket, entrance)
     }
 
-    /// Looks at a stranger's MQTT, and at what came behind its CONNECT; `settled` when this shard is
-    /// its home for sure.
+    /// Looks at a stranger's MQTT, and at what came behind its CONNECT; `settled` when this shard
+    /// is its home for sure.
     pub(super) fn on_mqtt(&mut self, socket: Socket, bytes: &[u8], settled: bool) -> Entrance {
         let entrance = self.on_stranger(socket, bytes, settled);
         if let Entrance::In {
@@ -164,7 +165,7 @@ impl World {
         let Stage::Proxy(expect) = self.links.stage(socket) else {
             return Ok(0);
         };
-        let door = &self.doors[self.links.door(socket)];
+        let door = self.links.door(socket);
         let header_bytes = match expect.on_bytes(bytes, door.header_bytes_max()) {
             Ok(Verdict::Wait { .. }) => return Err(self.await_connect(socket, bytes)),
             Ok(Verdict::Direct) => 0,
@@ -177,7 +178,7 @@ impl World {
             }
             Err(refusal) => return Err(self.refuse_header(socket, refusal)),
         };
-        let stage = self.doors[self.links.door(socket)].stage();
+        let stage = self.links.door(socket).stage();
         self.links.advance(socket, stage);
         Ok(header_bytes)
     }
@@ -187,7 +188,7 @@ impl World {
         let Stage::Upgrade(mut request) = self.links.stage(socket) else {
             return Ok(0);
         };
-        let door = &self.doors[self.links.door(socket)];
+        let door = self.links.door(socket);
         match request.on_bytes(bytes, &door.rules()) {
             Ok(Front::Short) => {
                 self.links.advance(socket, Stage::Upgrade(request));
@@ -197,9 +198,9 @@ impl World {
                 upgrade,
                 head_bytes,
             }) => {
-                upgrade.answer(&mut self.foreword);
-                self.links
-                    .advance(socket, Stage::WebSocket(Idle::default()));
+                upgrade.answer(&mut self.links.foreword);
+                let stage = Stage::WebSocket(Idle::default());
+                self.links.advance(socket, stage);
                 Ok(head_bytes)
             }
             Err(refusal) => {
@@ -231,7 +232,7 @@ impl World {
             tls_client_name: header.tls_client_name().map(Box::from),
         };
         if origin.address.is_some() || origin.tls_client_name.is_some() {
-            self.origins.insert(socket, Box::new(origin));
+            self.links.origins.insert(socket, Box::new(origin));
         }
     }
 }

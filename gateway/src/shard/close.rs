@@ -26,7 +26,7 @@ pub(super) fn end(world: &mut World, index: u32, close: Close) {
     world.book().connections.sub(1);
     world.connected.fetch_sub(1, Ordering::Relaxed);
     if let Some(client) = world.clients.look(index) {
-        world.doors[world.links.door(client.socket())].leave();
+        world.links.door(client.socket()).leave();
     }
     world.reproofs.remove(&index);
     if close == Close::ClientDisconnect {

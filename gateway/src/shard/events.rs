@@ -72,9 +72,9 @@ impl Shard {
     fn on_accepted(&mut self, socket: Socket, listener: usize) {
         self.gather.on_newcomer();
         self.set_owner(socket, Owner::Stranger);
-        let number = self.plane(socket.ring).doors[listener];
-        let door = &self.world.doors[usize::from(number)];
-        self.world.links.begin(socket, number, door.stage());
+        let door = self.plane(socket.ring).doors[listener];
+        self.world.links.begin(socket, door);
+        let door = self.world.links.door(socket);
         match (door.is_relayed(), door.is_ipv6()) {
             (true, Some(is_ipv6)) => {
                 self.plane(socket.ring)
@@ -230,7 +230,7 @@ impl Shard {
     /// Does what is to be done with a connection whose bytes were looked at; `None` when that
     /// failed by a fault of ours.
     fn act_on(&mut self, socket: Socket, entrance: Option<Entrance>) {
-        let foreword = mem::take(&mut self.world.foreword);
+        let foreword = mem::take(&mut self.world.links.foreword);
         let Some(entrance) = entrance else {
             super::close::record(&mut self.world, Close::Internal, None);
             return self.drop_stranger(socket);

@@ -9,6 +9,7 @@
 //! whoever used it: an idle WebSocket client costs no more than any other beside it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tributary_proto::close::Close;
 use tributary_transport::limits::FRAME_BYTES_MAX;
@@ -18,7 +19,9 @@ use tributary_transport::websocket::{
     CloseCode, ControlPayload, Decoder, End, Idle, Malformed, Read,
 };
 
+use super::approach::Origin;
 use super::door::Door;
+use super::thrift::shrink_map;
 use super::world::Socket;
 
 /// Slots by which a table grows.
@@ -67,10 +70,15 @@ pub(super) struct Unframed<'a> {
 
 /// The links of a shard's sockets.
 pub(super) struct Links {
+    doors: Arc<[Door]>,
     /// For each ring the links of its slots; empty where all doors are plain.
     rings: Vec<Vec<Link>>,
     /// Decoders of frames that were cut by the end of a read.
     cut: HashMap<Socket, Decoder>,
+    /// Whom balancers speak for who have brought no CONNECT yet.
+    pub origins: HashMap<Socket, Box<Origin>>,
+    /// What the stranger at hand is told before any MQTT.
+    pub foreword: Vec<u8>,
     is_used: bool,
 }
 
@@ -102,11 +110,14 @@ impl Stage {
 
 impl Links {
     /// No sockets yet, which will come by these doors.
-    pub(super) fn new(doors: &[Door]) -> Self {
+    pub(super) fn new(doors: Arc<[Door]>) -> Self {
         Self {
             rings: Vec::new(),
             cut: HashMap::new(),
+            origins: HashMap::new(),
+            foreword: Vec::new(),
             is_used: !doors.iter().all(Door::is_plain),
+            doors,
         }
     }
 
@@ -116,13 +127,14 @@ impl Links {
     }
 
     /// By which door a socket came.
-    pub(super) fn door(&self, socket: Socket) -> usize {
-        usize::from(self.of(socket).door)
+    pub(super) fn door(&self, socket: Socket) -> &Door {
+        &self.doors[usize::from(self.of(socket).door)]
     }
 
     /// A socket has come by this door.
-    pub(super) fn begin(&mut self, socket: Socket, door: u8, stage: Stage) {
+    pub(super) fn begin(&mut self, socket: Socket, door: u8) {
         if self.is_used {
+            let stage = self.doors[usize::from(door)].stage();
             self.put(socket, Link { door, stage }, None);
         }
     }
@@ -202,7 +214,8 @@ impl Links {
 
     /// Gives back the memory of a storm that is over.
     pub(super) fn shrink(&mut self) {
-        super::thrift::shrink_map(&mut self.cut);
+        shrink_map(&mut self.cut);
+        shrink_map(&mut self.origins);
     }
 
     fn of(&self, socket: Socket) -> Link {

@@ -214,7 +214,7 @@ impl World {
 
     /// Largest packet that this socket may send.
     pub(super) fn packet_bytes_max(&self, socket: Socket) -> u32 {
-        let door = &self.doors[self.links.door(socket)];
+        let door = self.links.door(socket);
         let own = door.packet_bytes_max();
         own.unwrap_or(self.terms.packet_bytes_max)
     }

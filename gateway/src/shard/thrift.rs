@@ -23,7 +23,6 @@ impl World {
         shrink_queue(&mut self.hot);
         shrink_queue(&mut self.wills);
         shrink_map(&mut self.half_connects);
-        shrink_map(&mut self.origins);
         self.links.shrink();
         shrink_map(&mut self.leaving);
         shrink_map(&mut self.exchanges);

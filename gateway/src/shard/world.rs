@@ -19,7 +19,6 @@ use tributary_proto::subscriptions::{self, Found, InterestChange, Subscriptions,
 use tributary_ring::Conn;
 use tributary_transport::websocket::CloseCode;
 
-use super::approach::Origin;
 use super::buffers::Spares;
 use super::client::{Listed, Paused};
 use super::clients::{ClientRef, Clients};
@@ -159,14 +158,8 @@ pub(super) struct World {
     pub wheel: Wheel,
     /// Connections without a CONNECT, oldest first; some may be gone or let in by now.
     pub strangers: VecDeque<Stranger>,
-    /// The listeners.
-    pub doors: Arc<[Door]>,
     /// What stands between sockets and their MQTT.
     pub links: Links,
-    /// Whom balancers speak for who have brought no CONNECT yet.
-    pub origins: HashMap<Socket, Box<Origin>>,
-    /// What the stranger at hand is told before any MQTT.
-    pub foreword: Vec<u8>,
     /// The first part of a CONNECT that came in several, or of what stands before it.
     pub half_connects: HashMap<Socket, Vec<u8>>,
     /// Connections that were told to go.
@@ -329,10 +322,7 @@ impl World {
             clients: Clients::new(plan.hasher),
             wheel: Wheel::new(0),
             strangers: VecDeque::new(),
-            links: Links::new(&plan.doors),
-            doors: plan.doors,
-            origins: HashMap::new(),
-            foreword: Vec::new(),
+            links: Links::new(plan.doors),
             half_connects: HashMap::new(),
             leaving: HashMap::new(),
             dirty: Vec::new(),
