@@ -20,6 +20,7 @@ FOLDERS = {
     "proto": "gateway/proto/src",
     "shard": "gateway/src/shard",
     "ring": "gateway/ring/src",
+    "transport": "gateway/transport/src",
     "src": "gateway/src",
 }
 

@@ -5,26 +5,32 @@ import subprocess
 import threading
 
 START_SECS = 60
+LISTENERS = {
+    "TRIBUTARY_LISTEN__MQTT__ADDRESS": "127.0.0.1:0",
+    "TRIBUTARY_LISTEN__WEB__ADDRESS": "127.0.0.1:0",
+    "TRIBUTARY_LISTEN__WEB__PROTOCOL": "ws",
+}
 END_SECS = 60
 
 
 class Gateway:
-    """A running gateway: `host`, `port` of MQTT, and `kafka`, the brokers to read back from."""
+    """A running gateway: `host`, `port` of MQTT, `web_port` of MQTT through WebSockets, and
+    `kafka`, the brokers to read back from."""
 
     def __init__(self, binary, brokers, log, settings=None):
         """`settings` are configuration keys as the environment spells them."""
-        arguments = [binary, "run", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]
+        arguments = [binary, "run", "--control", "127.0.0.1:0"]
         if brokers:
             arguments += ["--kafka", brokers]
         self.kafka = brokers
-        self.host, self.port = None, None
+        self.host, self.port, self.web_port = None, None, None
         self.process = subprocess.Popen(
             arguments,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env=os.environ | (settings or {}),
+            env=os.environ | LISTENERS | (settings or {}),
         )
         # A gateway that never gets ready is ended, and the loop below sees the end of its output.
         watchdog = threading.Timer(START_SECS, self.process.kill)
@@ -35,6 +41,8 @@ class Gateway:
                 case ["listening", "mqtt", address]:
                     host, port = address.rsplit(":", 1)
                     self.host, self.port = host, int(port)
+                case ["listening", "web", address]:
+                    self.web_port = int(address.rsplit(":", 1)[1])
                 case ["listening", "kafka", address]:
                     self.kafka = address
                 case ["ready"]:

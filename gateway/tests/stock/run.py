@@ -78,13 +78,15 @@ class Report:
 class Run:
     """One client's program and what it says."""
 
-    def __init__(self, client, server, scenario, report, logs):
+    def __init__(self, client, server, web_port, scenario, report, logs):
         self.client, self.report, self.logs = client, report, logs
         self.control = Control(server)
         self.planned, self.begun, self.told, self.mark = None, None, 0, 0
         self.environment = os.environ | {
             "STOCK_PORT": str(self.control.port_for_all),
             "STOCK_CONTROL": str(self.control.port),
+            # Past the proxies, which read packets of MQTT and no frames.
+            "STOCK_WEB_PORT": str(web_port or ""),
             "STOCK_RUN": f"{client.replace('.', '')}-{secrets.token_hex(3)}",
             "STOCK_ONLY": scenario,
         }
@@ -158,7 +160,7 @@ def main():
     with contextlib.ExitStack() as stack:
         if options.broker:
             host, port = options.broker.rsplit(":", 1)
-            server = (host, int(port))
+            server, web_port = (host, int(port)), None
         else:
             log = stack.enter_context(open(options.logs / "stock-gateway.log", "w"))
             settings = {}
@@ -169,9 +171,10 @@ def main():
                 )
                 settings["TRIBUTARY_SHARDS__COUNT"] = "4"
             gateway = Gateway(options.gateway, None, log, settings)
-            server = (gateway.host, gateway.port)
+            server, web_port = (gateway.host, gateway.port), gateway.web_port
         try:
-            drive_all([Run(client, server, scenario, report, options.logs) for client in clients])
+            rest = (server, web_port, scenario, report, options.logs)
+            drive_all([Run(client, *rest) for client in clients])
         finally:
             code = 0 if options.broker else gateway.end()
         if code != 0:

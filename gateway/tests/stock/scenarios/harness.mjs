@@ -2,8 +2,10 @@
 import net from 'node:net';
 import { createInterface } from 'node:readline';
 
-const { STOCK_PORT, STOCK_CONTROL, STOCK_RUN, STOCK_ONLY = '' } = process.env;
+const { STOCK_PORT, STOCK_WEB_PORT, STOCK_CONTROL, STOCK_RUN, STOCK_ONLY = '' } = process.env;
 export const PORT = Number(STOCK_PORT);
+// None where the server takes no WebSockets.
+export const WEB_PORT = Number(STOCK_WEB_PORT) || null;
 const WAIT_MS = 10_000;
 // Only ever waited for what must not come: too short a time hides a fault, it never makes one.
 const GRACE_MS = 300;

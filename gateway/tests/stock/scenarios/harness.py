@@ -10,6 +10,8 @@ import time
 import traceback
 
 HOST, PORT = "127.0.0.1", int(os.environ["STOCK_PORT"])
+# None where the server takes no WebSockets.
+WEB_PORT = int(os.environ.get("STOCK_WEB_PORT") or 0) or None
 RUN, ONLY = os.environ["STOCK_RUN"], os.environ.get("STOCK_ONLY", "")
 WAIT_SECS = 10
 # Only ever waited for what must not come: too short a time hides a fault, it never makes one.

@@ -27,7 +27,9 @@ def options(qos=0, **values):
 class Peer:
     """`arrived` is a queue of messages; everything else waits at most WAIT_SECS."""
 
-    def __init__(self, client_id, version=V5, port=PORT, clean=True, manual_ack=False):
+    def __init__(
+        self, client_id, version=V5, port=PORT, clean=True, manual_ack=False, transport="tcp"
+    ):
         self.version, self.port, self.clean = version, port, clean
         self.arrived, self.connacks, self.ends = queue.Queue(), queue.Queue(), queue.Queue()
         self.acks, self.flags, self.properties = {}, None, None
@@ -39,6 +41,7 @@ class Peer:
             protocol=version,
             reconnect_on_failure=False,
             manual_ack=manual_ack,
+            transport=transport,
             **arguments,
         )
         self.client.on_message = lambda _c, _d, message: self.arrived.put(message)
