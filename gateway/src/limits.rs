@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use tributary_transport::limits as transport;
+
 /// Shards of one process: a ticket has 8 bits for them.
 pub const SHARDS_MAX: usize = 1 << 8;
 /// Clients of one shard: a ticket has 24 bits for them.
@@ -185,3 +187,7 @@ const _: () = assert!((GATHER_BUSY_MICROS as u128) < TICK.as_micros());
 const _: () = assert!(OUT_QUEUE_BYTES_MAX <= SPARE_BUFFER_BYTES_MAX);
 const _: () = assert!(CONNECT_BYTES_MAX as usize <= LINGER_BYTES_MAX);
 const _: () = assert!(TABLE_HEADROOM_PERCENT < 100);
+// What stands before a CONNECT shares its table and must not need more of it.
+const _: () = assert!(transport::HEAD_BYTES_MAX as u32 <= CONNECT_BYTES_MAX);
+const _: () = assert!(transport::PROXY_V2_BYTES_MAX as u32 <= CONNECT_BYTES_MAX);
+const _: () = assert!(LISTENERS_MAX - 1 <= u8::MAX as usize);

@@ -71,10 +71,11 @@ mod tests {
         let mut io = spares.lend_io();
         io.partial.extend([1; 100]);
         io.out.extend([2; 100]);
+        io.foreword.extend([4; 100]);
         io.stalled_tick = 9;
         spares.give_back_io(io);
         let io = spares.lend_io();
-        assert!(io.partial.is_empty() && io.out.is_empty() && io.stalled_tick == 0);
+        assert!(io.partial.is_empty() && io.unsent_bytes() == 0 && io.stalled_tick == 0);
         assert!(io.out.capacity() >= 100, "its memory is used again");
         spares.give_back(vec![3; 10]);
         let buffer = spares.lend();

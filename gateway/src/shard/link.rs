@@ -24,7 +24,7 @@ use super::door::Door;
 use super::thrift::shrink_map;
 use super::world::Socket;
 
-/// Slots by which a table grows.
+/// Slots by which a table grows at least.
 const TABLE_STEP: usize = 1024;
 
 /// What the next bytes of a socket are.
@@ -169,7 +169,9 @@ impl Links {
         }
         let table = &mut self.rings[ring];
         if table.len() <= slot {
-            let slots = (slot + 1).next_multiple_of(TABLE_STEP);
+            // The kernel gives out the lowest slot that is free, so this is how far it has come.
+            let slots = (slot + 1).max(table.len() / 4 * 5);
+            let slots = slots.next_multiple_of(TABLE_STEP);
             table.reserve_exact(slots - table.len());
             table.resize(slots, PLAIN);
         }
@@ -227,5 +229,66 @@ impl Links {
     fn place(&mut self, socket: Socket) -> Option<&mut Link> {
         let table = self.rings.get_mut(usize::from(socket.ring))?;
         table.get_mut(socket.conn.slot as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Listener;
+    use std::net::Ipv4Addr;
+    use tributary_ring::Conn;
+
+    const SOCKET: Socket = Socket {
+        ring: 1,
+        conn: Conn {
+            slot: 5_000,
+            generation: 1,
+        },
+    };
+    /// A ping of four bytes, its key and two of them.
+    const CUT_PING: [u8; 8] = [0x89, 0x84, 0, 0, 0, 0, b'p', b'i'];
+
+    fn links(packet_bytes_max: Option<u32>) -> Links {
+        let mut listener = Listener::plain("mqtt".into(), (Ipv4Addr::LOCALHOST, 0).into());
+        listener.packet_bytes_max = packet_bytes_max;
+        Links::new(Arc::new([Door::new(listener)]))
+    }
+
+    #[test]
+    fn plain_doors_need_no_table() {
+        let mut links = links(None);
+        links.begin(SOCKET, 0);
+        assert!(links.rings.is_empty());
+        assert!(matches!(links.stage(SOCKET), Stage::Mqtt));
+        assert!(links.take(SOCKET).is_none());
+    }
+
+    #[test]
+    fn a_frame_that_is_cut_goes_on_where_its_socket_goes() {
+        let (mut source, mut target) = (links(Some(1_000)), links(Some(1_000)));
+        source.begin(SOCKET, 0);
+        source.advance(SOCKET, Stage::WebSocket(Idle::default()));
+        let mut begun = CUT_PING;
+        assert!(source.read(SOCKET, &mut begun, 0).ping.is_none());
+        let (link, decoder) = source.take(SOCKET).expect("there is a table");
+        assert!(source.cut.is_empty() && matches!(source.stage(SOCKET), Stage::Mqtt));
+        target.put(SOCKET, link, decoder);
+        let mut rest = *b"ng";
+        let read = target.read(SOCKET, &mut rest, 0);
+        assert_eq!(read.ping.expect("it is whole").as_slice(), b"ping");
+        assert!(target.cut.is_empty() && matches!(target.stage(SOCKET), Stage::WebSocket(_)));
+    }
+
+    #[test]
+    fn a_socket_that_is_closed_leaves_no_decoder_behind() {
+        let mut links = links(Some(1_000));
+        links.begin(SOCKET, 0);
+        links.advance(SOCKET, Stage::WebSocket(Idle::default()));
+        let mut begun = CUT_PING;
+        links.read(SOCKET, &mut begun, 0);
+        assert_eq!(links.cut.len(), 1);
+        links.end(SOCKET);
+        assert!(links.cut.is_empty());
     }
 }

@@ -93,6 +93,7 @@ impl Fleet {
             // A ring that dials takes no connections.
             Event::Accepted { .. }
             | Event::AcceptRefused { .. }
+            | Event::PeerName { .. }
             | Event::Arrived { .. }
             | Event::HandedOver { .. }
             | Event::HandOverRefused { .. } => {}

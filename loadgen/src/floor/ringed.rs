@@ -110,6 +110,7 @@ impl Ringed {
             Event::Closed { .. }
             | Event::AcceptRefused { .. }
             | Event::Connected { .. }
+            | Event::PeerName { .. }
             | Event::Arrived { .. }
             | Event::HandedOver { .. }
             | Event::HandOverRefused { .. } => {}
