@@ -13,6 +13,7 @@
 //! `World` never touches a ring, and nothing but `turn.rs` awaits.
 
 mod admit;
+mod behind;
 mod buffers;
 mod carry;
 mod client;

@@ -53,9 +53,7 @@ impl Shard {
                 self.world.book().taken_over.add(1);
                 let socket = Socket { ring, conn };
                 self.set_owner(socket, Owner::Stranger);
-                self.world.shed.is_crowded = self.is_crowded(ring);
-                let entrance = look_at(&mut self.world, socket, &parcel.bytes, true);
-                self.act_on(socket, entrance);
+                self.look_again(socket, &parcel.bytes);
             }
             Event::HandOverRefused { conn, parcel, .. } => {
                 self.on_hand_over_refused(Socket { ring, conn }, &parcel.bytes);
@@ -190,6 +188,13 @@ impl Shard {
         }
     }
 
+    /// Looks at the CONNECT of a newcomer that belongs here for sure.
+    pub(super) fn look_again(&mut self, socket: Socket, bytes: &[u8]) {
+        self.world.shed.is_crowded = self.is_crowded(socket.ring);
+        let entrance = look_at(&mut self.world, socket, bytes, true);
+        self.act_on(socket, entrance);
+    }
+
     /// Does what is to be done with a connection whose bytes were looked at; `None` when that
     /// failed by a fault of ours.
     fn act_on(&mut self, socket: Socket, entrance: Option<Entrance>) {
@@ -199,6 +204,7 @@ impl Shard {
         };
         match entrance {
             Entrance::Wait => self.plane(socket.ring).ring.receive_armed(socket.conn),
+            Entrance::Behind => {}
             Entrance::Elsewhere { shard, bytes } => {
                 self.set_owner(socket, Owner::Nobody);
                 self.world.book().handed_over.add(1);

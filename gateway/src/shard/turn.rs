@@ -68,11 +68,13 @@ impl Shard {
         self.world.begin_turn();
         let mut done = self.drain_mailbox(mailbox);
         self.begin_newcomers();
+        let behind = self.take_behind();
         let only = self.planes.len() == 1;
         for ring in 0..self.planes.len() {
             let plane = &mut self.planes[ring].ring;
             // A single ring is about to be waited in, which submits as well.
-            if plane.has_completions() || (!only && plane.has_submissions()) {
+            let is_asked = !behind.is_empty() || (!only && plane.has_submissions());
+            if is_asked || plane.has_completions() {
                 plane.enter()?;
                 done += self.drain_ring(ring);
             }
@@ -82,6 +84,7 @@ impl Shard {
                 done += self.drain_ring(ring);
             }
         }
+        self.look_behind(behind);
         self.carry();
         Ok(done)
     }
@@ -95,7 +98,8 @@ impl Shard {
         let missed = self.sound_others()?;
         let is_restless = mem::take(&mut self.world.is_restless)
             || !self.world.weary.is_empty()
-            || !self.newcomers.is_empty();
+            || !self.newcomers.is_empty()
+            || self.is_anyone_behind();
         if missed == 0 && !mailbox.is_unseen() && !is_restless {
             let timeout_micros = micros_to_tick(started.elapsed());
             let (want, gather_micros) = (self.gather.completions(), self.gather.micros());

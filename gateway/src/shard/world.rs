@@ -18,6 +18,7 @@ use tributary_proto::session::{Commons, Journal, Sent, Terms};
 use tributary_proto::subscriptions::{self, Found, InterestChange, Subscriptions, TopicHasher};
 use tributary_ring::Conn;
 
+use super::behind::Behind;
 use super::buffers::Spares;
 use super::client::{Listed, Paused};
 use super::clients::{ClientRef, Clients};
@@ -153,6 +154,8 @@ pub(super) struct World {
     pub strangers: VecDeque<Stranger>,
     /// The first part of a CONNECT that came in several.
     pub half_connects: HashMap<Socket, Vec<u8>>,
+    /// Newcomers whose predecessors are heard out first.
+    pub behind: Behind,
     /// Connections that were told to go.
     pub leaving: HashMap<Socket, Leaving>,
     /// Clients with answers to be sent at the end of the turn.
@@ -312,6 +315,7 @@ impl World {
             wheel: Wheel::new(0),
             strangers: VecDeque::new(),
             half_connects: HashMap::new(),
+            behind: Behind::default(),
             leaving: HashMap::new(),
             dirty: Vec::new(),
             waiting: Vec::new(),
