@@ -207,27 +207,30 @@ impl Gateway {
     }
 }
 
-/// Opens for every configured address one listener per ring.
+/// Opens for every configured address one listener per shard, with a clone for each of its rings.
 fn listen(
     settings: &Settings,
     layout: &Layout,
 ) -> Result<(Vec<Vec<TcpListener>>, Vec<SocketAddr>), Refusal> {
-    let rings = layout.shards * layout.rings_per_shard;
-    let mut per_ring: Vec<Vec<TcpListener>> = (0..rings).map(|_| Vec::new()).collect();
+    let mut per_ring: Vec<Vec<TcpListener>> = Vec::new();
+    per_ring.resize_with(layout.shards * layout.rings_per_shard, Vec::new);
     let mut addresses = Vec::new();
     for configured in &settings.listeners {
         let address = configured.address;
-        let listeners = listen_after_predecessor(address, rings)
+        let listeners = listen_after_predecessor(address, layout.shards)
             .map_err(|error| cannot_listen(&configured.name, address, &error))?;
         addresses.push(
             listeners[0]
                 .local_addr()
                 .map_err(|error| sentence("listen", &error))?,
         );
-        per_ring
-            .iter_mut()
-            .zip(listeners)
-            .for_each(|(ring, listener)| ring.push(listener));
+        let shards = per_ring.chunks_mut(layout.rings_per_shard);
+        for (rings, listener) in shards.zip(listeners) {
+            for ring in rings {
+                let clone = listener.try_clone();
+                ring.push(clone.map_err(|error| sentence("listen", &error))?);
+            }
+        }
     }
     Ok((per_ring, addresses))
 }
@@ -235,10 +238,10 @@ fn listen(
 /// Waits a little for a port that is taken: the kernel ends the rings of a gateway that was killed,
 /// and with them its listeners, some time after it has said that the process is gone (15 ms with
 /// 500 clients). Who starts it again at once would else be told that another process listens.
-fn listen_after_predecessor(address: SocketAddr, rings: usize) -> io::Result<Vec<TcpListener>> {
+fn listen_after_predecessor(address: SocketAddr, shards: usize) -> io::Result<Vec<TcpListener>> {
     let until = Instant::now() + PREDECESSOR_WAIT_MAX;
     loop {
-        match tributary_ring::listeners(address, rings, LISTEN_BACKLOG) {
+        match tributary_ring::listeners(address, shards, LISTEN_BACKLOG) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < until => {
                 thread::park_timeout(PREDECESSOR_LOOK);
             }

@@ -21,6 +21,7 @@ mod clients;
 mod close;
 mod deliver;
 mod events;
+mod filling;
 mod gather;
 mod groups;
 mod handoff;
@@ -79,7 +80,7 @@ pub struct ShardPlan {
     pub cpu: usize,
     /// The shape of each of its rings.
     pub ring: RingOptions,
-    /// For each ring its listeners.
+    /// For each ring its listeners: the same ones for all rings.
     pub listeners: Vec<Vec<TcpListener>>,
     /// All letter boxes; its own is at its index.
     pub mailboxes: Mailboxes,
@@ -116,13 +117,6 @@ impl Meeting {
         rings.map(|ring| u64::from(ring.used_slots())).sum()
     }
 
-    /// The ring of a shard with the fewest sockets.
-    fn emptiest_ring(&self, shard: usize) -> &RingAddress {
-        // Every shard has brought at least one ring before the first accept.
-        let rings = self.addresses[shard].get().unwrap();
-        rings.iter().min_by_key(|ring| ring.used_slots()).unwrap()
-    }
-
     fn bring(&self, shard: usize, rings: Vec<RingAddress>) {
         // Each shard brings its rings once, so the place is empty.
         let _ = self.addresses[shard].set(rings);
@@ -140,6 +134,8 @@ struct Plane {
 /// A shard.
 struct Shard {
     planes: Vec<Plane>,
+    /// The ring that accepts.
+    filling: usize,
     world: World,
     mailboxes: Mailboxes,
     meeting: Arc<Meeting>,
@@ -212,6 +208,7 @@ impl Shard {
         world.shed = Shed::new(plan.shed);
         let shard = Self {
             planes,
+            filling: 0,
             world,
             mailboxes: plan.mailboxes,
             meeting: plan.meeting,

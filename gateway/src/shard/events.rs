@@ -101,14 +101,18 @@ impl Shard {
         let plane = &self.planes[ring];
         match owner {
             Owner::Client(index) => {
-                if !more && let Some(client) = self.world.clients.at(index) {
-                    client.reading = Reading::Nothing;
+                if let Some(client) = self.world.clients.at(index) {
+                    client.listed.enter(Listed::SPOKEN);
+                    if !more {
+                        client.reading = Reading::Nothing;
+                    }
                 }
                 self.world.on_bytes(index, plane.ring.bytes(&buffer));
                 self.planes[ring].ring.give_back(buffer);
                 self.read_on(socket, index);
             }
             Owner::Stranger => {
+                self.hear_others();
                 self.world.shed.is_crowded = self.is_crowded(socket.ring);
                 let bytes = self.planes[ring].ring.bytes(&buffer);
                 let entrance = match self.world.take_half_connect(socket) {
@@ -190,9 +194,20 @@ impl Shard {
 
     /// Looks at the CONNECT of a newcomer that belongs here for sure.
     pub(super) fn look_again(&mut self, socket: Socket, bytes: &[u8]) {
+        self.hear_others();
         self.world.shed.is_crowded = self.is_crowded(socket.ring);
         let entrance = look_at(&mut self.world, socket, bytes, true);
         self.act_on(socket, entrance);
+    }
+
+    /// What other shards have said comes before a newcomer: its publisher may have its PUBACK, and
+    /// what waits for a session belongs into its queue.
+    fn hear_others(&mut self) {
+        let index = self.world.index;
+        if self.mailboxes.0[index].has_notes() {
+            let mailboxes = self.mailboxes.clone();
+            self.world.take_notes(&mailboxes.0[index]);
+        }
     }
 
     /// Does what is to be done with a connection whose bytes were looked at; `None` when that
@@ -208,7 +223,7 @@ impl Shard {
             Entrance::Elsewhere { shard, bytes } => {
                 self.set_owner(socket, Owner::Nobody);
                 self.world.book().handed_over.add(1);
-                let target = self.meeting.emptiest_ring(shard);
+                let target = self.meeting.filling_ring(shard);
                 let plane = &mut self.planes[usize::from(socket.ring)];
                 plane
                     .ring

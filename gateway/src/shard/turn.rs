@@ -34,7 +34,8 @@ impl Shard {
         let mailboxes = self.mailboxes.clone();
         let mailbox = &mailboxes.0[self.world.index];
         let eventfd: BufferedFile = tributary_ring::adopt(mailbox.wake().try_clone_fd()?);
-        for (plane, listeners) in self.planes.iter_mut().zip(listeners) {
+        for (index, (plane, listeners)) in self.planes.iter_mut().zip(listeners).enumerate() {
+            plane.ring.set_accepting(index == self.filling);
             listeners
                 .into_iter()
                 .for_each(|listener| plane.ring.listen(listener));
@@ -68,12 +69,12 @@ impl Shard {
         self.world.begin_turn();
         let mut done = self.drain_mailbox(mailbox);
         self.begin_newcomers();
-        let behind = self.take_behind();
+        let behind = self.behind_count();
         let only = self.planes.len() == 1;
         for ring in 0..self.planes.len() {
             let plane = &mut self.planes[ring].ring;
             // A single ring is about to be waited in, which submits as well.
-            let is_asked = !behind.is_empty() || (!only && plane.has_submissions());
+            let is_asked = behind > 0 || (!only && plane.has_submissions());
             if is_asked || plane.has_completions() {
                 plane.enter()?;
                 done += self.drain_ring(ring);
@@ -85,6 +86,7 @@ impl Shard {
             }
         }
         self.look_behind(behind);
+        self.keep_filling();
         self.carry();
         Ok(done)
     }
@@ -99,7 +101,7 @@ impl Shard {
         let is_restless = mem::take(&mut self.world.is_restless)
             || !self.world.weary.is_empty()
             || !self.newcomers.is_empty()
-            || self.is_anyone_behind();
+            || self.behind_count() > 0;
         if missed == 0 && !mailbox.is_unseen() && !is_restless {
             let timeout_micros = micros_to_tick(started.elapsed());
             let (want, gather_micros) = (self.gather.completions(), self.gather.micros());

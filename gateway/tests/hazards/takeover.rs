@@ -70,6 +70,33 @@ fn what_a_client_has_said_before_it_comes_back_is_heard_first() {
     assert_eq!(witness.kept().count(), 0, "DISCONNECT takes the will back");
 }
 
+/// As a script does that calls a QoS 0 publisher per message: nobody waits for an answer.
+#[test]
+fn however_much_it_has_said_before_it_comes_back_is_taken() {
+    const ROUNDS: u32 = 20;
+    const PUBLISHES: u32 = 50;
+    let gateway = Launch::default().config(LOCAL_ONLY).start();
+    let payload = vec![b'x'; 8 << 10];
+    let publish = Publish {
+        topic: b"said/in/haste",
+        payload: &payload,
+        ..Publish::default()
+    };
+    let mut said = publish.encode(V311).repeat(PUBLISHES as usize);
+    said.extend(disconnect(V311, 0, &[]));
+    for round in 1..=ROUNDS {
+        let mut client = Client::dial(gateway.mqtt(), V311);
+        client.send(&Connect::new(V311, "hasty").encode());
+        // Not before it is a client: what a stranger may say at once is bounded.
+        client.expect(CONNACK);
+        client.send(&said);
+        let _later = Client::connect(&gateway, V311, "hasty");
+        let wanted = f64::from(round * PUBLISHES);
+        let metrics = gateway.metrics();
+        assert_eq!(metrics.sum("tributary_publishes_received_total"), wanted);
+    }
+}
+
 #[test]
 fn a_takeover_while_publishes_are_pending_breaks_neither_the_books_nor_the_newcomer() {
     let gateway = Gateway::start();
