@@ -48,6 +48,8 @@ pub mod listener;
 
 pub mod limits;
 
+pub mod filling;
+
 pub mod placement;
 
 pub mod clock;
