@@ -18,7 +18,9 @@ import c1m_server  # noqa: E402 (the paths are relative to the repository)
 import host  # noqa: E402
 from c1m_server import LOADGEN, Clients, running  # noqa: E402
 
+# These two count for all namespaces, and are put back.
 CHILD_EHASH = Path("/proc/sys/net/ipv4/tcp_child_ehash_entries")
+TCP_MEM = Path("/proc/sys/net/ipv4/tcp_mem")
 CONNECT_SECS_MAX = 180
 SETTLE_SECS = 2
 STALL_SECS = 1.0
@@ -59,9 +61,10 @@ def memory(trial):
         subprocess.run(["nft", NFT_TRACK], check=True)
     if trial.get("notrack"):
         _notrack(trial)
-    with _floor(trial, count, trial.get("floor", ["--rings"])) as server:
+    keepalive = trial.get("keepalive", KEEPALIVE)
+    with _floor(trial, trial.get("room", count), trial.get("floor", ["--rings"])) as server:
         before = host.slab_bytes()
-        options = ["--keepalive", str(KEEPALIVE), "--hold", str(2 * KEEPALIVE)]
+        options = ["--keepalive", str(keepalive), "--hold", str(2 * keepalive)]
         crowd = Clients(server, count, *options)
         crowd.await_connected(CONNECT_SECS_MAX)
         time.sleep(SETTLE_SECS)
@@ -96,6 +99,25 @@ def unread(trial):
             "unacknowledged": report["counts"]["unacknowledged"]}
 
 
+def time_wait(trial):
+    """18,000 clients that all close by FIN and come back at once, three times over."""
+    with _floor(trial, 18_000, ["--rings"]) as server:
+        options = ["--storms", "3", "--drop", "fin", "--reconnect", "--rest", "0", "--hold", "0"]
+        crowd = Clients(server, 18_000, "--keepalive", "0", *options)
+        report = crowd.end()
+        waiting = _sockstat("tw")
+    returns = [p for p in report["counts"]["phases"] if p["name"] == "return"]
+    return {
+        "left_in_time_wait": waiting,
+        "without_time_wait": _netstat("TCPTimeWaitOverflow"),
+        "missing": 18_000 - report["counts"]["held"],
+        "reconnects_per_sec": sum(p["connected_after"] for p in returns)
+        / sum(p["secs"] for p in returns),
+        "server_us_per_connect": sum(p["server"]["cpu_secs"] for p in returns) * 1e6
+        / sum(p["connected_after"] for p in returns),
+    }
+
+
 def _connected(report):
     ms = report["latency_ms"].get("connect", {})
     return {
@@ -125,12 +147,25 @@ KNOBS = {
     "ehash": (memory, [
         {"name": f"{buckets:,} buckets", "ehash": buckets}
         for buckets in (4_096, 65_536, 1_048_576)]),
+    "ehash-million": (memory, [
+        {"name": f"1,000,000 clients, {buckets:,} buckets", "ehash": buckets,
+         "clients": 1_000_000, "keepalive": 60} for buckets in (262_144, 4_194_304)]),
+    "rings": (memory, [
+        {"name": f"room for {room:,} clients", "clients": 15_000, "room": room}
+        for room in (18_000, 1_000_000)]),
+    "time-wait": (time_wait, [
+        {"name": f"tcp_max_tw_buckets {most}, tcp_tw_reuse {reuse}", "sysctls": {
+            "net.ipv4.tcp_max_tw_buckets": most, "net.ipv4.tcp_tw_reuse": reuse}}
+        for most, reuse in ((131_072, 2), (131_072, 0), (1_000, 2))]),
     "arming": (memory, [
         {"name": "epoll", "floor": [], "threads": 1},
         {"name": "one-shot poll in a ring", "floor": ["--rings"], "threads": 1},
         {"name": "multishot receive in a ring", "floor": ["--rings", "--multishot"],
          "threads": 1}]),
-    "tcp-mem": (unread, [{"name": "tcp_mem as it is", "clients": 40_000}]),
+    "tcp-mem": (unread, [
+        {"name": "tcp_mem as it is", "clients": 40_000},
+        {"name": "pressure from 20,000 pages on", "clients": 40_000,
+         "tcp_mem": "15000 20000 200000"}]),
 }
 
 
@@ -159,10 +194,14 @@ def _netstat(name):
 
 def _tcp_pages():
     """Pages that all TCP buffers of the machine are accounted for."""
+    return _sockstat("mem")
+
+
+def _sockstat(name):
     line = next(l for l in Path("/proc/net/sockstat").read_text().splitlines()
                 if l.startswith("TCP:"))
     words = line.split()
-    return int(words[words.index("mem") + 1])
+    return int(words[words.index(name) + 1])
 
 
 def main():
@@ -190,15 +229,16 @@ def main():
 
 
 def _outside(knob, trial, index):
-    before = CHILD_EHASH.read_text() if "ehash" in trial else None
-    if before is not None:
-        CHILD_EHASH.write_text(str(trial["ehash"]))
+    wanted = {CHILD_EHASH: trial.get("ehash"), TCP_MEM: trial.get("tcp_mem")}
+    before = {knob: knob.read_text() for knob, value in wanted.items() if value is not None}
+    for knob in before:
+        knob.write_text(str(wanted[knob]))
     try:
         command = ["unshare", "--net", sys.executable, sys.argv[0], knob, "--inside", str(index)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     finally:
-        if before is not None:
-            CHILD_EHASH.write_text(before)
+        for knob, value in before.items():
+            knob.write_text(value)
     if done.returncode != 0:
         raise RuntimeError(f"{trial['name']}: see above")
     return json.loads(done.stdout.splitlines()[-1])

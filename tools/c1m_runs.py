@@ -105,6 +105,12 @@ def _pinged(server, args):
     return {"before": before, "report": crowd.end(), "after": _after(server)}
 
 
+def storm_floor(args):
+    """The bare server over rings in the same storm: what any server has to pay."""
+    with running(start_floor(args.connections, _cores())) as server:
+        return _storm(server, args, "reset", [])
+
+
 def storm_reset(args):
     with running(start_gateway(args.connections)) as server:
         return _storm(server, args, "reset", [])
@@ -201,6 +207,7 @@ RUNS = {
     "subscribed": subscribed,
     "pinged-floor": pinged_floor,
     "pinged": pinged,
+    "storm-floor": storm_floor,
     "storm-reset": storm_reset,
     "storm-fin": storm_fin,
     "storm-kill": storm_kill,

@@ -100,6 +100,8 @@ pub const HELD_MESSAGES_MAX: usize = 64 << 10;
 pub const COMMANDS_WITH_SESSION_MAX: usize = 16;
 /// Strangers of one shard that are proving who they are.
 pub const EXCHANGES_PER_SHARD_MAX: usize = 16 << 10;
+/// Turns for which a newcomer waits while the connection that it takes over goes on talking.
+pub const BEHIND_TURNS_MAX: u8 = 64;
 /// Names of groups that a shard remembers for the messages in its sessions.
 pub const GROUP_NAMES_MAX: usize = 64 << 10;
 /// Steps of a search for retained messages that are done at once.

@@ -15,6 +15,7 @@
 
 mod admit;
 mod approach;
+mod behind;
 mod buffers;
 mod carry;
 mod client;
@@ -23,6 +24,7 @@ mod close;
 mod deliver;
 mod door;
 mod events;
+mod filling;
 mod frames;
 mod gather;
 mod groups;
@@ -95,7 +97,7 @@ pub struct ShardPlan {
     pub cpu: usize,
     /// The shape of each of its rings.
     pub ring: RingOptions,
-    /// For each ring its listeners.
+    /// For each ring its listeners: the same ones for all rings.
     pub listeners: Vec<Vec<Listening>>,
     /// All letter boxes; its own is at its index.
     pub mailboxes: Mailboxes,
@@ -132,13 +134,6 @@ impl Meeting {
         rings.map(|ring| u64::from(ring.used_slots())).sum()
     }
 
-    /// The ring of a shard with the fewest sockets.
-    fn emptiest_ring(&self, shard: usize) -> &RingAddress {
-        // Every shard has brought at least one ring before the first accept.
-        let rings = self.addresses[shard].get().unwrap();
-        rings.iter().min_by_key(|ring| ring.used_slots()).unwrap()
-    }
-
     fn bring(&self, shard: usize, rings: Vec<RingAddress>) {
         // Each shard brings its rings once, so the place is empty.
         let _ = self.addresses[shard].set(rings);
@@ -158,6 +153,8 @@ struct Plane {
 /// A shard.
 struct Shard {
     planes: Vec<Plane>,
+    /// The ring that accepts.
+    filling: usize,
     world: World,
     mailboxes: Mailboxes,
     meeting: Arc<Meeting>,
@@ -231,6 +228,7 @@ impl Shard {
         world.shed = Shed::new(plan.shed);
         let shard = Self {
             planes,
+            filling: 0,
             world,
             mailboxes: plan.mailboxes,
             meeting: plan.meeting,

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use tributary_ring::{Conn, Event, Ring, RingOptions, Wake, limits};
+use tributary_ring::{Conn, Event, Ring, RingOptions, Wake, filling, limits};
 
 /// Share of a table that is planned to be filled, in percent: closing takes a moment, and accepted
 /// connections do not fall evenly on rings.
@@ -24,6 +24,8 @@ pub struct Rings {
     all: Vec<Ring<()>>,
     /// The ring that dials until it is full: neighbours in one ring share its system calls.
     dialling: usize,
+    /// The ring that accepts, for the same reason.
+    accepting: usize,
     /// The ring whose events are being taken.
     taking: usize,
     /// Events that were met on the way to sleep.
@@ -46,13 +48,12 @@ impl Rings {
     /// As [`Self::open`], and the refusal of a listener.
     pub fn listen(connections: u64, address: SocketAddr) -> io::Result<(Self, SocketAddr)> {
         let mut rings = Self::open_filled(connections, ACCEPTED_PERCENT)?;
-        let mut bound = address;
-        for ring in &mut rings.all {
-            let listener = tributary_ring::listener(bound, BACKLOG)?;
-            bound = listener.local_addr()?;
-            ring.listen(listener);
+        let listener = tributary_ring::listener(address, BACKLOG)?;
+        for (index, ring) in rings.all.iter_mut().enumerate() {
+            ring.set_accepting(index == rings.accepting);
+            ring.listen(listener.try_clone()?);
         }
-        Ok((rings, bound))
+        Ok((rings, listener.local_addr()?))
     }
 
     fn open_filled(connections: u64, fill_percent: u64) -> io::Result<Self> {
@@ -86,6 +87,7 @@ impl Rings {
         Ok(Self {
             all,
             dialling: 0,
+            accepting: 0,
             taking: 0,
             met: VecDeque::new(),
             _bell: bell,
@@ -133,7 +135,18 @@ impl Rings {
             }
         }
         self.taking = 0;
+        self.keep_filling();
         Ok(())
+    }
+
+    fn keep_filling(&mut self) {
+        let used = self.all.iter().map(Ring::used_slots);
+        let next = filling::next(self.accepting, used, self.table_slots());
+        if next != self.accepting {
+            self.all[self.accepting].set_accepting(false);
+            self.all[next].set_accepting(true);
+            self.accepting = next;
+        }
     }
 
     /// The next thing that happened, and in which ring.

@@ -50,6 +50,8 @@ mod unix;
 
 pub mod limits;
 
+pub mod filling;
+
 pub mod placement;
 
 pub mod clock;

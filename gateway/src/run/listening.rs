@@ -1,4 +1,5 @@
-//! Opens the listeners: for every TCP address one per ring, for every path one in all.
+//! Opens the listeners: for every TCP address one per shard, for every path one in all, and clones
+//! of it for each ring of the shard.
 
 use std::fs;
 use std::io;
@@ -52,25 +53,25 @@ impl Opened {
         for (door, listener) in (0..).zip(listeners) {
             prove_peers_have_names(listener)?;
             let address = opened
-                .open(door, &listener.address, rings)
+                .open(door, &listener.address, layout)
                 .map_err(|error| cannot_listen(listener, &error))?;
             opened.places.push((listener.name.clone(), address));
         }
         Ok(opened)
     }
 
-    fn open(&mut self, door: u8, address: &Address, rings: usize) -> io::Result<Address> {
+    fn open(&mut self, door: u8, address: &Address, layout: &Layout) -> io::Result<Address> {
         let (sockets, chosen) = match address {
             Address::Tcp(address) => {
                 let sockets = after_predecessor(|| {
-                    tributary_ring::listeners(*address, rings, LISTEN_BACKLOG)
+                    tributary_ring::listeners(*address, layout.shards, LISTEN_BACKLOG)
                 })?;
                 let chosen = Address::Tcp(sockets[0].local_addr()?);
                 let sockets: Vec<_> = sockets.into_iter().map(OwnedFd::from).collect();
                 (sockets, chosen)
             }
             Address::Unix { path, mode } => {
-                // One ring accepts; whose home is elsewhere is handed over as ever.
+                // One shard accepts; whose home is elsewhere is handed over as ever.
                 let socket = after_predecessor(|| {
                     tributary_ring::unix_listener(path, *mode, LISTEN_BACKLOG)
                 })?;
@@ -78,8 +79,12 @@ impl Opened {
                 (vec![socket], address.clone())
             }
         };
-        for (ring, socket) in self.per_ring.iter_mut().zip(sockets) {
-            ring.push(Listening { door, socket });
+        let shards = self.per_ring.chunks_mut(layout.rings_per_shard);
+        for (rings, socket) in shards.zip(sockets) {
+            for ring in rings {
+                let socket = socket.try_clone()?;
+                ring.push(Listening { door, socket });
+            }
         }
         Ok(chosen)
     }

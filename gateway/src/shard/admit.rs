@@ -30,6 +30,8 @@ const CONNECT_FIRST_BYTE: u8 = 0x10;
 pub(super) enum Entrance {
     /// The CONNECT is not whole yet; what came of it was put away.
     Wait,
+    /// Its predecessor is heard out first; what came of it was put away, nothing is to be armed.
+    Behind,
     /// Its home is another shard: take the socket and these bytes there.
     Elsewhere {
         /// The home.
@@ -159,6 +161,9 @@ impl World {
                 &bytes[..connect_bytes],
                 &bytes[connect_bytes..],
             );
+        }
+        if self.is_predecessor_talking(connect.client_id) {
+            return self.wait_behind(socket, bytes);
         }
         self.enter(socket, connect, &admission, None, connect_bytes)
     }

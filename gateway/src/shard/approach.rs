@@ -147,7 +147,7 @@ impl World {
                 entrance
             }
             // The home will find it ended too.
-            Entrance::Elsewhere { .. } | Entrance::Out => entrance,
+            Entrance::Elsewhere { .. } | Entrance::Behind | Entrance::Out => entrance,
         }
     }
 

@@ -103,12 +103,19 @@ impl Listed {
     pub(super) const HOT: Self = Self(2);
     /// `World::stalled`.
     pub(super) const STALLED: Self = Self(4);
+    /// No list: it has sent something since a newcomer with its id was looked at.
+    pub(super) const SPOKEN: Self = Self(8);
 
     /// It stands in this list from now on; says whether it did not.
     pub(super) fn enter(&mut self, list: Self) -> bool {
         let new = self.0 & list.0 == 0;
         self.0 |= list.0;
         new
+    }
+
+    /// Whether it stands there.
+    pub(super) fn has(self, list: Self) -> bool {
+        self.0 & list.0 != 0
     }
 
     /// It stands there no longer.

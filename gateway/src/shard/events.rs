@@ -111,14 +111,8 @@ impl Shard {
         self.gather.on_newcomer();
         self.world.book().taken_over.add(1);
         self.set_owner(socket, Owner::Stranger);
-        self.world.shed.is_crowded = self.is_crowded(socket.ring);
-        let world = &mut self.world;
-        world.unpack(socket, parcel.passage);
-        let entrance = guarded(world, |world| {
-            let entrance = world.on_mqtt(socket, &parcel.bytes, true);
-            world.after_frames(socket, entrance)
-        });
-        self.act_on(socket, entrance);
+        self.world.unpack(socket, parcel.passage);
+        self.look_again(socket, &parcel.bytes);
     }
 
     fn on_readable(&mut self, socket: Socket) {
@@ -141,8 +135,11 @@ impl Shard {
         self.world.book().bytes_in.add(buffer.len() as u64);
         match self.owner(socket) {
             Owner::Client(index) => {
-                if !more && let Some(client) = self.world.clients.at(index) {
-                    client.reading = Reading::Nothing;
+                if let Some(client) = self.world.clients.at(index) {
+                    client.listed.enter(Listed::SPOKEN);
+                    if !more {
+                        client.reading = Reading::Nothing;
+                    }
                 }
                 let bytes = self.planes[ring].ring.bytes_mut(&mut buffer);
                 let mqtt_bytes = self.world.on_read(socket, index, bytes);
@@ -155,6 +152,7 @@ impl Shard {
                 self.read_on(socket, index);
             }
             Owner::Stranger => {
+                self.hear_others();
                 self.world.shed.is_crowded = self.is_crowded(socket.ring);
                 let bytes = self.planes[ring].ring.bytes_mut(&mut buffer);
                 let entrance = guarded(&mut self.world, |world| world.on_approach(socket, bytes));
@@ -227,6 +225,27 @@ impl Shard {
         }
     }
 
+    /// Looks at the CONNECT of a newcomer that belongs here for sure.
+    pub(super) fn look_again(&mut self, socket: Socket, bytes: &[u8]) {
+        self.hear_others();
+        self.world.shed.is_crowded = self.is_crowded(socket.ring);
+        let entrance = guarded(&mut self.world, |world| {
+            let entrance = world.on_mqtt(socket, bytes, true);
+            world.after_frames(socket, entrance)
+        });
+        self.act_on(socket, entrance);
+    }
+
+    /// What other shards have said comes before a newcomer: its publisher may have its PUBACK, and
+    /// what waits for a session belongs into its queue.
+    fn hear_others(&mut self) {
+        let index = self.world.index;
+        if self.mailboxes.0[index].has_notes() {
+            let mailboxes = self.mailboxes.clone();
+            self.world.take_notes(&mailboxes.0[index]);
+        }
+    }
+
     /// Does what is to be done with a connection whose bytes were looked at; `None` when that
     /// failed by a fault of ours.
     fn act_on(&mut self, socket: Socket, entrance: Option<Entrance>) {
@@ -240,12 +259,14 @@ impl Shard {
                 self.world.say_foreword(socket, None, foreword);
                 self.plane(socket.ring).ring.receive_armed(socket.conn);
             }
+            // Nothing is armed: its turn comes.
+            Entrance::Behind => self.world.say_foreword(socket, None, foreword),
             Entrance::Elsewhere { shard, bytes } => {
                 self.set_owner(socket, Owner::Nobody);
                 self.world.book().handed_over.add(1);
                 let passage = self.world.pack(socket, foreword);
                 let parcel = Box::new(Parcel { bytes, passage });
-                let target = self.meeting.emptiest_ring(shard);
+                let target = self.meeting.filling_ring(shard);
                 let plane = &mut self.planes[usize::from(socket.ring)];
                 plane.ring.hand_over(socket.conn, target, parcel);
             }

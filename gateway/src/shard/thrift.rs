@@ -24,6 +24,7 @@ impl World {
         shrink_queue(&mut self.wills);
         shrink_map(&mut self.half_connects);
         self.links.shrink();
+        self.shrink_behind();
         shrink_map(&mut self.leaving);
         shrink_map(&mut self.exchanges);
         shrink_map(&mut self.reproofs);

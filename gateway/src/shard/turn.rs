@@ -33,7 +33,8 @@ impl Shard {
         let mailboxes = self.mailboxes.clone();
         let mailbox = &mailboxes.0[self.world.index];
         let eventfd: BufferedFile = tributary_ring::adopt(mailbox.wake().try_clone_fd()?);
-        for (plane, listeners) in self.planes.iter_mut().zip(listeners) {
+        for (index, (plane, listeners)) in self.planes.iter_mut().zip(listeners).enumerate() {
+            plane.ring.set_accepting(index == self.filling);
             listeners
                 .into_iter()
                 .for_each(|listening| plane.ring.listen(listening.socket));
@@ -67,11 +68,13 @@ impl Shard {
         self.world.begin_turn();
         let mut done = self.drain_mailbox(mailbox);
         self.begin_newcomers();
+        let behind = self.behind_count();
         let only = self.planes.len() == 1;
         for ring in 0..self.planes.len() {
             let plane = &mut self.planes[ring].ring;
             // A single ring is about to be waited in, which submits as well.
-            if plane.has_completions() || (!only && plane.has_submissions()) {
+            let is_asked = behind > 0 || (!only && plane.has_submissions());
+            if is_asked || plane.has_completions() {
                 plane.enter()?;
                 done += self.drain_ring(ring);
             }
@@ -81,6 +84,8 @@ impl Shard {
                 done += self.drain_ring(ring);
             }
         }
+        self.look_behind(behind);
+        self.keep_filling();
         self.carry();
         Ok(done)
     }
@@ -94,7 +99,8 @@ impl Shard {
         let missed = self.sound_others()?;
         let is_restless = mem::take(&mut self.world.is_restless)
             || !self.world.weary.is_empty()
-            || !self.newcomers.is_empty();
+            || !self.newcomers.is_empty()
+            || self.behind_count() > 0;
         if missed == 0 && !mailbox.is_unseen() && !is_restless {
             let timeout_micros = micros_to_tick(started.elapsed());
             let (want, gather_micros) = (self.gather.completions(), self.gather.micros());

@@ -19,6 +19,7 @@ use tributary_proto::subscriptions::{self, Found, InterestChange, Subscriptions,
 use tributary_ring::Conn;
 use tributary_transport::websocket::CloseCode;
 
+use super::behind::Behind;
 use super::buffers::Spares;
 use super::client::{Listed, Paused};
 use super::clients::{ClientRef, Clients};
@@ -162,6 +163,8 @@ pub(super) struct World {
     pub links: Links,
     /// The first part of a CONNECT that came in several, or of what stands before it.
     pub half_connects: HashMap<Socket, Vec<u8>>,
+    /// Newcomers whose predecessors are heard out first.
+    pub behind: Behind,
     /// Connections that were told to go.
     pub leaving: HashMap<Socket, Leaving>,
     /// Clients with answers to be sent at the end of the turn.
@@ -324,6 +327,7 @@ impl World {
             strangers: VecDeque::new(),
             links: Links::new(plan.doors),
             half_connects: HashMap::new(),
+            behind: Behind::default(),
             leaving: HashMap::new(),
             dirty: Vec::new(),
             waiting: Vec::new(),

@@ -1,7 +1,9 @@
 //! Two clients with one client id: the newcomer wins, at once and every time.
 
 use crate::support::client::Client;
-use crate::support::gateway::Gateway;
+use crate::support::gateway::{Gateway, Launch};
+use crate::support::property::*;
+use crate::support::subscriber::LOCAL_ONLY;
 use crate::support::wire::*;
 use std::thread;
 
@@ -17,6 +19,81 @@ fn the_newcomer_takes_over_and_the_first_is_told_so() {
         second.publish("twin/says", b"second");
         second.ping();
         gateway.wait_for_connections(1);
+    }
+}
+
+/// The gateway finds DISCONNECT and the next CONNECT at once, on two sockets.
+#[test]
+fn what_a_client_has_said_before_it_comes_back_is_heard_first() {
+    const DEVICES: usize = 32;
+    let gateway = Launch::default().config(LOCAL_ONLY).start();
+    let mut witness = Client::connect(&gateway, V5, "witness").subscribed("last/words", 1);
+    let expiry = four(SESSION_EXPIRY, 60);
+    for round in 0..4 {
+        let ids: Vec<String> = (0..DEVICES).map(|n| format!("{round}/{n}")).collect();
+        let connect = |id| Connect {
+            clean: false,
+            properties: &expiry,
+            will: Some(Will {
+                topic: "last/words",
+                payload: b"it went without a word",
+                qos: 1,
+                retain: false,
+                properties: &[],
+            }),
+            ..Connect::new(V5, id)
+        };
+        let earlier: Vec<Client> = ids
+            .iter()
+            .map(|id| Client::connect_to(gateway.mqtt(), connect(id)).0)
+            .collect();
+        gateway.wait_for_connections(1 + DEVICES);
+        gateway.pause();
+        let mut later = Vec::new();
+        for (mut client, id) in earlier.into_iter().zip(&ids) {
+            client.send(&disconnect(V5, 0, &four(SESSION_EXPIRY, 0)));
+            drop(client);
+            let mut client = Client::dial(gateway.mqtt(), V5);
+            client.send(&connect(id).encode());
+            later.push(client);
+        }
+        gateway.go_on();
+        for (client, id) in later.iter_mut().zip(&ids) {
+            let connack = client.expect(CONNACK);
+            assert_eq!(connack.body[0], 0, "{id} has ended its session");
+        }
+        later.into_iter().for_each(|client| client.leave(0, &[]));
+        gateway.wait_for_connections(1);
+    }
+    witness.ping();
+    // A will would have gone out before the CONNACK of the one who took over.
+    assert_eq!(witness.kept().count(), 0, "DISCONNECT takes the will back");
+}
+
+/// As a script does that calls a QoS 0 publisher per message: nobody waits for an answer.
+#[test]
+fn however_much_it_has_said_before_it_comes_back_is_taken() {
+    const ROUNDS: u32 = 20;
+    const PUBLISHES: u32 = 50;
+    let gateway = Launch::default().config(LOCAL_ONLY).start();
+    let payload = vec![b'x'; 8 << 10];
+    let publish = Publish {
+        topic: b"said/in/haste",
+        payload: &payload,
+        ..Publish::default()
+    };
+    let mut said = publish.encode(V311).repeat(PUBLISHES as usize);
+    said.extend(disconnect(V311, 0, &[]));
+    for round in 1..=ROUNDS {
+        let mut client = Client::dial(gateway.mqtt(), V311);
+        client.send(&Connect::new(V311, "hasty").encode());
+        // Not before it is a client: what a stranger may say at once is bounded.
+        client.expect(CONNACK);
+        client.send(&said);
+        let _later = Client::connect(&gateway, V311, "hasty");
+        let wanted = f64::from(round * PUBLISHES);
+        let metrics = gateway.metrics();
+        assert_eq!(metrics.sum("tributary_publishes_received_total"), wanted);
     }
 }
 

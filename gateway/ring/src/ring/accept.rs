@@ -18,6 +18,8 @@ pub(crate) struct Listeners {
     any_starved: bool,
     /// Some listener was refused for want of memory or files, and waits for `retry_accepting`.
     any_resting: bool,
+    /// Another ring takes the connections of the same listeners.
+    idle: bool,
     stopping: bool,
 }
 
@@ -63,6 +65,23 @@ impl<H: Send + 'static> Ring<H> {
         };
         self.listeners.all.push(listening);
         self.arm_accept(index);
+    }
+
+    /// Whether this ring takes what comes to its listeners, or leaves it to another ring that has
+    /// clones of them. Connections that the kernel has taken already still come as `Accepted`.
+    pub fn set_accepting(&mut self, accepts: bool) {
+        if self.listeners.idle != accepts {
+            return;
+        }
+        self.listeners.idle = !accepts;
+        for index in 0..self.listeners.all.len() {
+            match (accepts, self.listeners.all[index].armed) {
+                (true, false) => self.arm_accept(index),
+                (false, true) => self.push(Request::cancel(Tag::new(Op::Accept, 0, index as u32))),
+                // Armed as it is, or armed again once the cancel has come back.
+                (true, true) | (false, false) => {}
+            }
+        }
     }
 
     /// Ends accepting and closes the listeners: whoever still waits in their backlog is reset.
@@ -116,7 +135,7 @@ impl<H: Send + 'static> Ring<H> {
             };
             return self.after(farewell, accepted);
         }
-        if self.listeners.stopping {
+        if self.listeners.stopping || result == -libc::ECANCELED {
             return None;
         }
         self.stats.accept_refused += 1;
@@ -170,10 +189,11 @@ impl<H: Send + 'static> Ring<H> {
     }
 
     fn arm_accept(&mut self, index: usize) {
+        let is_wanted = !self.listeners.idle && !self.listeners.stopping;
         let listening = &mut self.listeners.all[index];
-        if let Some(socket) = &listening.socket {
-            listening.armed = true;
+        if let Some(socket) = listening.socket.as_ref().filter(|_| is_wanted) {
             let request = Request::accept(socket.as_fd(), index as u32);
+            (listening.armed, listening.starved, listening.resting) = (true, false, false);
             self.push(request);
         }
     }

@@ -261,9 +261,9 @@ def aliases(names):
     equal(found, sorted(sent), "topics")
     peer.disconnect()
     peer.again(SessionExpiryInterval=60)
-    peer.publish("", "to nowhere", 0, TopicAlias=most)
-    peer.ended()
-    equal(control("count", peer.port, "down", "DISCONNECT"), 1, "DISCONNECT for an old alias")
+    # Not waited for: the answer is the end of the connection, and it may come first.
+    peer.publish("", "to nowhere", 0, wait=False, TopicAlias=most)
+    equal(peer.ended().value, 0x82, "the answer to an old alias")
     watcher.disconnect()
 
 
