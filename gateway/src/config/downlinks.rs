@@ -70,6 +70,7 @@ fn downlink(section: &mut Section<'_>, name: String, index: u16) -> Downlink {
     }
     let group = group.map_or_else(|| GROUP_DEFAULT.to_owned(), |(group, _)| group);
     let sharing = sharing(section, &group);
+    let device_place = section.place_of("device");
     let latest = section.boolean("latest").unwrap_or(false);
     let drops = [("oldest", false), ("newest", true)];
     let rule = Rule {
@@ -105,7 +106,7 @@ fn downlink(section: &mut Section<'_>, name: String, index: u16) -> Downlink {
         let wrong = "is \"\", and gateways is \"several\"";
         let right = "name a device, or leave gateways out: what is for everyone each gateway hands \
                      off to its own, and commits for itself";
-        section.fault(section.place_of("device"), "device", wrong, right);
+        section.fault(device_place, "device", wrong, right);
     }
     Downlink {
         name,

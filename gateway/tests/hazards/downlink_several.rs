@@ -8,6 +8,7 @@ use crate::support::metrics::Metrics;
 use crate::support::wire::*;
 use crate::support::{DEADLINE, ask_until};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 const PARTITIONS: f64 = 12.0;
@@ -260,7 +261,9 @@ fn a_device_that_moves_under_load_misses_nothing_and_gets_little_again() {
     assert!(moves > 100, "they do move: {moves}");
     // What was handed off some milliseconds before a move is not known at the other gateway yet.
     assert!(repeated < moves * 34, "{repeated} again in {moves} moves");
-    [&a, &b].iter().for_each(|gateway| drop(wait_until_done(gateway)));
+    [&a, &b]
+        .iter()
+        .for_each(|gateway| drop(wait_until_done(gateway)));
     wait_until_committed(&kafka, COMMANDS * received.len() as u64);
 }
 
@@ -275,24 +278,29 @@ fn a_device_that_moves_is_never_told_an_older_state_after_a_newer_one() {
     }
     let moves: usize = received.iter().map(|turns| turns.len() - 1).sum();
     println!("{moves} moves");
-    [&a, &b].iter().for_each(|gateway| drop(wait_until_done(gateway)));
+    [&a, &b]
+        .iter()
+        .for_each(|gateway| drop(wait_until_done(gateway)));
 }
 
 /// Receives until the gateway is gone, or until the last number has come.
-fn receive_to_the_end(gateway: &Gateway, id: &str, last: u64) -> Vec<u64> {
+fn receive_to_the_end(gateway: &Gateway, id: &str, last: u64, seen: &AtomicU64) -> Vec<u64> {
     let mut client = device(gateway, id);
     let mut numbers = Vec::new();
     while numbers.last() != Some(&last)
         && let Some(delivery) = client.receive_unless_closed()
     {
         numbers.push(delivery.number());
+        seen.fetch_add(1, Ordering::Relaxed);
     }
     numbers
 }
 
-/// In each round the devices are at the other gateway, and it is killed in the middle of it.
-fn kill_in_turns(keys: &str, count: u64) -> Vec<Vec<u64>> {
-    const ROUNDS: u64 = 6;
+const ROUNDS: u64 = 6;
+
+/// In each round the devices are at the other gateway, and it is killed in the middle of it, while
+/// commands come; what each device has received.
+fn kill_in_turns(keys: &str, count: u64, moment: impl Fn(u64) -> u64) -> Vec<Vec<u64>> {
     const IDS: [&str; 4] = ["d0", "d1", "d2", "d3"];
     let (kafka, a, b) = pair(keys);
     let application = Application::new(&kafka.bootstrap());
@@ -306,58 +314,56 @@ fn kill_in_turns(keys: &str, count: u64) -> Vec<Vec<u64>> {
         } else {
             u64::MAX
         };
-        let gateway = &gateways[place];
-        let before = gateway.metrics().sum("tributary_downlink_delivered_total");
+        let (gateway, seen) = (&gateways[place], &AtomicU64::new(0));
         thread::scope(|scope| {
             let receiving =
-                IDS.map(|id| scope.spawn(move || receive_to_the_end(gateway, id, last)));
-            say(&application, &IDS, round * count..(round + 1) * count);
+                IDS.map(|id| scope.spawn(move || receive_to_the_end(gateway, id, last, seen)));
+            let writing = scope.spawn(|| {
+                say(&application, &IDS, round * count..(round + 1) * count);
+            });
+            while !is_last && seen.load(Ordering::Relaxed) < moment(round) {
+                thread::yield_now();
+            }
             if !is_last {
-                gateway.wait_until("it has handed off something", |metrics| {
-                    metrics.sum("tributary_downlink_delivered_total") >= before + 4.0
-                });
                 gateway.kill();
             }
+            writing.join().expect("Kafka takes what is written");
             for (device, receiving) in received.iter_mut().zip(receiving) {
-                device.push(receiving.join().expect("it ends with the gateway"));
+                device.extend(receiving.join().expect("it ends with the gateway"));
             }
         });
         if !is_last {
             gateways[place] = start(&kafka, ["a", "b"][place], keys);
         }
     }
-    gateways
-        .iter()
-        .for_each(|gateway| drop(wait_until_done(gateway)));
+    let gateways = gateways.iter();
+    gateways.for_each(|gateway| drop(wait_until_done(gateway)));
     received
-        .into_iter()
-        .map(|turns: Vec<Vec<u64>>| turns.concat())
-        .collect()
 }
 
 #[test]
 fn gateways_that_are_killed_in_turns_lose_no_command() {
-    const COMMANDS: u64 = 100;
-    let received = kill_in_turns(SHORT_SESSION, COMMANDS);
-    let all: BTreeSet<u64> = (0..6 * COMMANDS).collect();
+    const COMMANDS: u64 = 200;
+    // Another moment in each round, always with commands on their way.
+    let received = kill_in_turns(SHORT_SESSION, COMMANDS, |round| 20 + round * 97 % 400);
+    let all: BTreeSet<u64> = (0..ROUNDS * COMMANDS).collect();
+    let mut repeated = 0;
     for numbers in &received {
         let seen: BTreeSet<u64> = numbers.iter().copied().collect();
         let missing: Vec<_> = all.difference(&seen).collect();
         assert!(missing.is_empty(), "missing: {missing:?}");
+        repeated += numbers.len() - seen.len();
     }
-    let came: usize = received.iter().map(Vec::len).sum();
-    println!(
-        "{} commands, {} again",
-        all.len() * received.len(),
-        came - all.len() * received.len()
-    );
+    println!("{} commands, {repeated} again", all.len() * received.len());
 }
 
 #[test]
 fn gateways_that_are_killed_in_turns_never_tell_an_older_state_after_a_newer_one() {
+    const STATES: u64 = 200;
     let keys = format!("latest = true\n{SHORT_SESSION}");
-    for numbers in kill_in_turns(&keys, 100) {
+    // Of states each device may get one alone.
+    for numbers in kill_in_turns(&keys, STATES, |round| 1 + round % 4) {
         assert!(numbers.is_sorted(), "an older state came late: {numbers:?}");
-        assert_eq!(numbers.last(), Some(&599));
+        assert_eq!(numbers.last(), Some(&(ROUNDS * STATES - 1)));
     }
 }

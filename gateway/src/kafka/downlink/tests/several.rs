@@ -103,23 +103,19 @@ fn a_state_that_was_handed_off_elsewhere_still_makes_older_ones_void() {
     let (kafka, here, there) = (kafka(), Arc::default(), Arc::default());
     let a = start(&kafka, &here, "a", true);
     wait_until_read(&a);
+    write(&kafka, 0..2);
+    wait_until("both states", || here.count() == 2);
+    here.take().remove(1).1.origin.tell(Fate::HandedOff);
+    wait_until("the announcement", || reading(&a).heard == 1);
     let b = start(&kafka, &there, "b", true);
-    wait_until_read(&b);
-    there.is_full.store(true, Ordering::SeqCst);
-    write(&kafka, 0..1);
-    wait_until("the state", || here.count() == 1);
-    here.take()
-        .into_iter()
-        .for_each(|(_, command)| command.origin.tell(Fate::HandedOff));
-    let asked = || there.refused_count.load(Ordering::SeqCst) > 0;
-    wait_until("a reader with full shards", asked);
-    there.is_full.store(false, Ordering::SeqCst);
-    wait_until("its word", || reading(&b).elsewhere == 1);
-    // It was left before it was closed, or says nothing but that older ones are void.
-    wait_until("something at the shard", || there.count() == 1);
-    let (_, command) = there.take().remove(0);
-    let withdrawn = there.withdrawn.lock().expect("nobody panicked").len();
-    assert!(command.is_tombstone || withdrawn == 1);
+    wait_until("word of both", || there.count() == 2);
+    let said = there.take();
+    let said = said
+        .iter()
+        .map(|(_, one)| (one.device.as_deref(), one.is_tombstone));
+    let wanted = [(Some("0"), false), (Some("1"), true)];
+    assert_eq!(said.collect::<Vec<_>>(), wanted);
+    assert_eq!(reading(&b).pending(), 1);
     ends(vec![a, b]);
 }
 
