@@ -184,6 +184,47 @@ fn a_device_that_was_away_while_all_gateways_were_killed_gets_its_command_once_o
     wait_until_committed(&kafka, 20);
 }
 
+#[test]
+fn partitions_that_are_added_are_read_by_all_and_owned_by_one() {
+    let (kafka, a, b) = pair(LONG_SESSION);
+    let application = Application::new(&kafka.bootstrap());
+    let mut there = device(&b, "d");
+    kafka.grow("commands", 13);
+    application.write_to("commands", 12, "d", "7");
+    application.flush();
+    assert_eq!(there.receive().number(), 7);
+    a.wait_until("it is known to be handed off", |metrics| {
+        metrics.sum("tributary_downlink_handed_off_elsewhere_total") == 1.0
+    });
+    wait_until_committed(&kafka, 1);
+    let all = ask_until(DEADLINE, || {
+        let all = owned(&a.metrics()) + owned(&b.metrics());
+        (all == PARTITIONS + 1.0).then_some(())
+    });
+    all.expect("each partition has one owner");
+}
+
+#[test]
+fn a_second_gateway_of_the_same_name_takes_the_place_of_the_first_which_says_so() {
+    let (kafka, first, other) = pair(LONG_SESSION);
+    let second = start(&kafka, "a", LONG_SESSION);
+    let told = || first.log().contains("same [node].name").then_some(());
+    ask_until(DEADLINE, told).expect("the first tells of the second");
+    first.wait_until("it owns nothing", |metrics| owned(metrics) == 0.0);
+    second.wait_until("it owns half", |metrics| owned(metrics) == PARTITIONS / 2.0);
+    let application = Application::new(&kafka.bootstrap());
+    let mut devices = [&first, &second, &other].map(|gateway| {
+        let id = format!("d{}", gateway.mqtt().port());
+        (device(gateway, &id), id)
+    });
+    for (device, id) in &mut devices {
+        application.say("commands", id, "1");
+        application.flush();
+        assert_eq!(device.receive().number(), 1, "all of them hand off");
+    }
+    wait_until_committed(&kafka, 3);
+}
+
 /// Receives at the two gateways in turn, so many at each, until the last number has come; gives
 /// what came at each turn.
 fn hop(gateways: [&Gateway; 2], id: &str, seed: u64, last: u64) -> Vec<Vec<u64>> {
@@ -284,8 +325,7 @@ fn a_device_that_moves_is_never_told_an_older_state_after_a_newer_one() {
 }
 
 /// Receives until the gateway is gone, or until the last number has come.
-fn receive_to_the_end(gateway: &Gateway, id: &str, last: u64, seen: &AtomicU64) -> Vec<u64> {
-    let mut client = device(gateway, id);
+fn receive_to_the_end(mut client: Client, last: u64, seen: &AtomicU64) -> Vec<u64> {
     let mut numbers = Vec::new();
     while numbers.last() != Some(&last)
         && let Some(delivery) = client.receive_unless_closed()
@@ -315,9 +355,10 @@ fn kill_in_turns(keys: &str, count: u64, moment: impl Fn(u64) -> u64) -> Vec<Vec
             u64::MAX
         };
         let (gateway, seen) = (&gateways[place], &AtomicU64::new(0));
+        let clients = IDS.map(|id| device(gateway, id));
         thread::scope(|scope| {
             let receiving =
-                IDS.map(|id| scope.spawn(move || receive_to_the_end(gateway, id, last, seen)));
+                clients.map(|client| scope.spawn(move || receive_to_the_end(client, last, seen)));
             let writing = scope.spawn(|| {
                 say(&application, &IDS, round * count..(round + 1) * count);
             });

@@ -348,6 +348,10 @@ impl Member {
         if code != Code::FencedInstanceId {
             return complaints.tell(&self.cluster, "the group of a downlink", code, reason);
         }
+        let mut desk = self.shared.desk();
+        let partitions = desk.partitions.values_mut();
+        partitions.for_each(|partition| partition.ownership = Ownership::None);
+        drop(desk);
         if let Some(untold) = complaints.may_tell("fenced", Instant::now()) {
             let (cluster, node) = (&*self.cluster, &*self.node);
             tracing::error!(
