@@ -179,6 +179,9 @@ const COMMIT_EVERY: Duration = Duration::from_millis(500);
 /// Kafka forgets the offsets of a group without members after `offsets.retention.minutes`, which
 /// is days: a topic that is quiet for longer must not be read anew.
 const COMMIT_ANEW_EVERY: Duration = Duration::from_secs(3_600);
+/// Beside a commit stands how far announcements were heard, and whoever starts hears them from there
+/// on: that must not be long ago.
+const SAY_ANEW_EVERY: Duration = Duration::from_secs(30);
 /// Between two looks for new partitions; and while there was no answer.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -261,7 +264,11 @@ impl Feed {
 impl Reader {
     fn run(mut self) {
         let start = Instant::now();
-        let (mut look_at, mut commit_at, mut anew_at) = (start, start, start + COMMIT_ANEW_EVERY);
+        let anew_every = match &self.party {
+            Party::Alone(_) => COMMIT_ANEW_EVERY,
+            Party::Several(_) => SAY_ANEW_EVERY,
+        };
+        let (mut look_at, mut commit_at, mut anew_at) = (start, start, start + anew_every);
         while !self.shared.ended.load(Ordering::Relaxed) {
             self.settle_fates();
             let now = Instant::now();
@@ -270,7 +277,7 @@ impl Reader {
                 commit_at = now;
             }
             if now >= anew_at {
-                anew_at = now + COMMIT_ANEW_EVERY;
+                anew_at = now + anew_every;
                 self.forget_commits();
             }
             if now >= commit_at {

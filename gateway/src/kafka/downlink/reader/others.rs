@@ -224,7 +224,7 @@ impl Reader {
         let Party::Several(others) = &self.party else {
             return;
         };
-        for (topic, number, place) in others.owner.take_inherited() {
+        for ((topic, number), place) in others.owner.take_inherited() {
             let mut feeds = self.feeds.iter();
             let feed = feeds.position(|feed| *feed.topic == *topic);
             let index = feed.and_then(|feed| self.places.get(&(feed, number)));
