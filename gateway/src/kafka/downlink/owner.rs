@@ -21,6 +21,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::Consumer as _;
 
 use super::consumer::News;
+use crate::kafka::properties;
 use desk::{Desk, Name};
 use member::{Client, Member};
 
@@ -103,7 +104,7 @@ impl Owner {
         };
         let client: Client = config
             .create_with_context(member)
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| properties::describe(&error))?;
         let topics: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
         client
             .subscribe(&topics)

@@ -14,7 +14,7 @@ use crate::kafka::downlink::partitions::{self, Start};
 impl Reader {
     /// Looks for partitions that are not read yet; says whether Kafka had all the answers.
     pub(super) fn look(&mut self) -> bool {
-        let mut is_answered = true;
+        let (mut is_answered, mut is_cut) = (true, false);
         let mut found = Vec::new();
         for feed in 0..self.feeds.len() {
             let error = match self.find_new(feed) {
@@ -33,18 +33,13 @@ impl Reader {
             if !matches!(code, Code::UnknownTopic | Code::UnknownTopicOrPartition) {
                 // Each question to a Kafka that is away takes its time, and the fates of records
                 // wait meanwhile.
+                is_cut = true;
                 break;
             }
         }
-        if matches!(&self.party, Party::Several(_)) {
-            // Whoever begins a part alone would miss what is announced of the rest.
-            let is_whole = found
-                .iter()
-                .all(|(_, starts)| partitions::are_committed(starts));
-            if !is_whole || !self.is_hearing() && (found.is_empty() || !self.hear_first(&found)) {
-                self.decide_begins(&found);
-                return false;
-            }
+        if matches!(&self.party, Party::Several(_)) && !self.may_begin(&found, is_cut) {
+            self.decide_begins(&found);
+            return false;
         }
         for (feed, starts) in found {
             if let Err(error) = self.begin(feed, starts) {
@@ -56,6 +51,16 @@ impl Reader {
             }
         }
         is_answered
+    }
+
+    /// Whether everything is there that gateways which share their topics begin with.
+    fn may_begin(&mut self, found: &[(usize, Vec<Start>)], is_cut: bool) -> bool {
+        let mut all = found.iter();
+        if !all.all(|(_, starts)| partitions::are_committed(starts)) {
+            return false;
+        }
+        // The first look says from where on announcements are heard, for all topics.
+        self.is_hearing() || !is_cut && !found.is_empty() && self.hear_first(found)
     }
 
     /// Where partitions begin that are not read yet, if there are any.

@@ -24,6 +24,7 @@ use crate::kafka::downlink::ledger::Closed;
 use crate::kafka::downlink::marks::{self, Marks};
 use crate::kafka::downlink::owner::{Membership, Owner, Place};
 use crate::kafka::downlink::partitions;
+use crate::kafka::properties;
 
 /// How long one question to Kafka may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -62,6 +63,7 @@ impl Others {
         let announcer_config = announcer::config(&config.brokers, &config.properties);
         let writes = announcer_config.clone();
         let announcer = Announcer::create(writes, &handoffs, &cluster, news);
+        let announcer = announcer.map_err(|error| properties::describe(&error));
         Ok(Self {
             owner: owner.map_err(io::Error::other)?,
             announcer: announcer.map_err(io::Error::other)?,
