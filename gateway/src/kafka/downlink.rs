@@ -15,8 +15,8 @@
 //! each other of hand-offs, and one commits:
 //!
 //! ```text
-//!  Fate: handed off --> Announcer --> topic of announcements --> every reader: closed in its ledger,
-//!                                                                out of the tray
+//!  Fate: handed off --> Announcer --> topic of announcements --> every reader: closed in its
+//!                                                                ledger, out of the tray
 //!  ledger --> Owner, a member of the group: commits for the partitions that the group gives it
 //! ```
 

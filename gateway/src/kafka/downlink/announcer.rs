@@ -85,6 +85,11 @@ impl Announcer {
         })
     }
 
+    /// Announces nothing: the first hand-off must not wait for connections and partitions.
+    pub(super) fn open(&self) {
+        self.write(announcement::encode(std::iter::empty()));
+    }
+
     /// A record of this partition was handed off.
     pub(super) fn gather(&mut self, partition: u32, offset: i64) {
         self.gathered.push((partition, offset));

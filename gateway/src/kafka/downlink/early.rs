@@ -1,4 +1,4 @@
-//! Remembers which records of one partition other gateways have handed off before we have read them.
+//! Remembers which records of one partition other gateways have handed off before we read them.
 //!
 //! A gateway that reads more slowly than another one hears of hand-offs first. What is forgotten
 //! for want of room comes to its device once more.

@@ -10,8 +10,8 @@
 //! Records from the offset up to the end that are not named were done with. What does not fit is
 //! left out from behind: the end is then nearer, and what is beyond it is handed off again.
 //!
-//! Where several gateways share a downlink, `@` and a number follow: up to where their announcements
-//! are part of this.
+//! Where several gateways share a downlink, `@` and a number follow: up to where their
+//! announcements are part of this.
 
 use std::ops::Range;
 

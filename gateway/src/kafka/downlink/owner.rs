@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Every gateway reads all partitions by itself, so the group decides nothing but who commits. The
-//! name of the node is the member's name (static membership, KIP-345): a gateway that is back within
-//! the session timeout owns what it did, and nobody else notices.
+//! name of the node is the member's name (static membership, KIP-345): a gateway that is back
+//! within the session timeout owns what it did, and nobody else notices.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

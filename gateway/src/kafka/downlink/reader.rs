@@ -179,8 +179,8 @@ const COMMIT_EVERY: Duration = Duration::from_millis(500);
 /// Kafka forgets the offsets of a group without members after `offsets.retention.minutes`, which
 /// is days: a topic that is quiet for longer must not be read anew.
 const COMMIT_ANEW_EVERY: Duration = Duration::from_secs(3_600);
-/// Beside a commit stands how far announcements were heard, and whoever starts hears them from there
-/// on: that must not be long ago.
+/// Beside a commit stands how far announcements were heard, and whoever starts hears them from
+/// there on: that must not be long ago.
 const SAY_ANEW_EVERY: Duration = Duration::from_secs(30);
 /// Between two looks for new partitions; and while there was no answer.
 const LOOK_EVERY: Duration = Duration::from_secs(10);

@@ -2,8 +2,8 @@
 //! was read here.
 //!
 //! A device that comes from another gateway may know a newer state than the one that waits for it
-//! here. So when it comes, its reader is asked; when the reader has caught up with that moment, what
-//! waits is not older than what the device knows.
+//! here. So when it comes, its reader is asked; when the reader has caught up with that moment,
+//! what waits is not older than what the device knows.
 //!
 //! Only devices that came since the last answer are kept account of: an idle client costs nothing.
 

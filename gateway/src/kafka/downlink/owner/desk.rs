@@ -1,5 +1,5 @@
-//! What is known of the partitions that a group shares out: what could be committed of each, what is
-//! committed, and whether that is ours to do.
+//! What is known of the partitions that a group shares out: what could be committed of each, what
+//! is committed, and whether that is ours to do.
 //!
 //! ```text
 //!  nobody's --assigned--> await committed --asked--> await reader --adopted--> full: committed

@@ -154,7 +154,7 @@ impl ConsumerContext for Member {
             return;
         };
         let is_meant = |name: &Name| list.find_partition(&name.0, name.1).is_some();
-        // Of what was lost someone else may have committed more by now, and Kafka would refuse ours.
+        // Of what was lost someone else may have committed more by now; Kafka would refuse ours.
         if !client.assignment_lost() {
             self.commit(client, is_meant);
         }

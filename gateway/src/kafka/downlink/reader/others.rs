@@ -124,6 +124,7 @@ impl Reader {
             }
             announcer::create_topic(&others.announcer_config, &handoffs)?;
         }
+        others.announcer.open();
         let (first, end) = client.fetch_watermarks(&handoffs, announcer::PARTITION, PATIENCE)?;
         // Beyond the end it is another topic than the one that was heard then.
         let from = from
