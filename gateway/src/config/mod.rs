@@ -38,7 +38,7 @@ pub use faults::{Fault, Faults, Place};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
     Address, Cluster, Control, Downlink, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt,
-    Overload, Protocol, QueueDrop, Settings, Shards, Store, Token,
+    Overload, Protocol, QueueDrop, Settings, Shards, Sharing, Store, Token,
 };
 
 /// The settings of a run with these arguments in this environment.
