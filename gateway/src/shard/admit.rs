@@ -347,6 +347,7 @@ impl World {
         tracing::debug!(
             client = connect.client_id,
             address,
+            certificate = client.and_then(Client::certified_name),
             shard = self.index,
             "connected"
         );

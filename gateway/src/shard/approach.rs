@@ -18,7 +18,6 @@ pub(super) struct Origin {
     /// The device's own address.
     pub address: Option<SocketAddr>,
     /// The name in its certificate, which the balancer has verified.
-    #[allow(dead_code, reason = "identity by certificate will ask for it")]
     pub tls_client_name: Option<Box<str>>,
 }
 

@@ -8,6 +8,7 @@ use crate::support::metrics::Metrics;
 use crate::support::wire::*;
 use crate::support::{DEADLINE, ask_until};
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
@@ -65,7 +66,16 @@ fn wait_until_committed(kafka: &RealKafka, written: u64) {
     met.unwrap_or_else(|| panic!("{written} were written, {:?} committed", committed()));
 }
 
-fn say(application: &Application, ids: &[&str], numbers: std::ops::Range<u64>) {
+/// Each device gets these and no others, in their order.
+fn hear(devices: &mut [Client], numbers: Range<u64>) {
+    for device in devices {
+        for number in numbers.clone() {
+            assert_eq!(device.receive().number(), number);
+        }
+    }
+}
+
+fn say(application: &Application, ids: &[&str], numbers: Range<u64>) {
     for number in numbers {
         for id in ids {
             application.say("commands", id, &number.to_string());
@@ -81,11 +91,7 @@ fn what_a_device_got_at_one_gateway_the_other_forgets_and_commits_go_on() {
     let ids = ["d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7"];
     let mut devices = ids.map(|id| device(&b, id));
     say(&application, &ids, 0..20);
-    for device in &mut devices {
-        for number in 0..20 {
-            assert_eq!(device.receive().number(), number);
-        }
-    }
+    hear(&mut devices, 0..20);
     let here = b.wait_until("all of it is handed off", |metrics| {
         metrics.sum("tributary_downlink_delivered_total") == 160.0
     });
@@ -113,15 +119,11 @@ fn the_partitions_of_an_owner_that_was_killed_go_to_the_other() {
     let ids = ["d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7"];
     let mut devices = ids.map(|id| device(&b, id));
     say(&application, &ids, 0..10);
-    for device in &mut devices {
-        (0..10).for_each(|number| assert_eq!(device.receive().number(), number));
-    }
+    hear(&mut devices, 0..10);
     wait_until_committed(&kafka, 80);
     a.kill();
     say(&application, &ids, 10..20);
-    for device in &mut devices {
-        (10..20).for_each(|number| assert_eq!(device.receive().number(), number));
-    }
+    hear(&mut devices, 10..20);
     b.wait_until("all partitions are its own", |metrics| {
         owned(metrics) == PARTITIONS
     });
@@ -153,9 +155,7 @@ fn a_gateway_that_is_back_in_time_owns_what_it_did() {
     let ids = ["d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7"];
     let mut devices = ids.map(|id| device(&b, id));
     say(&application, &ids, 0..10);
-    for device in &mut devices {
-        (0..10).for_each(|number| assert_eq!(device.receive().number(), number));
-    }
+    hear(&mut devices, 0..10);
     wait_until_committed(&kafka, 80);
 }
 
