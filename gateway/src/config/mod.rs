@@ -11,7 +11,7 @@
 
 mod auth;
 mod clusters;
-mod control;
+pub mod control;
 mod destinations;
 mod document;
 mod downlinks;
@@ -38,7 +38,7 @@ pub use faults::{Fault, Faults, Place};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
     Address, Cluster, Control, Downlink, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt,
-    Overload, Protocol, QueueDrop, Settings, Shards, Sharing, Store, Token,
+    Overload, Process, Protocol, QueueDrop, Settings, Shards, Sharing, Store, Token,
 };
 
 /// The settings of a run with these arguments in this environment.
@@ -93,6 +93,7 @@ fn assemble(
     let control = control::control(&mut top, args.control);
     let overload = overload::overload(&mut top);
     let drain = sections::drain(&mut top);
+    let process = sections::process(&mut top);
     let log = sections::log(&mut top);
     let kafka = destinations::settle(&mut rules, &places, &clusters, &groups, &mut top);
     let kafka =
@@ -114,6 +115,7 @@ fn assemble(
         control,
         overload,
         drain,
+        process,
         log,
     }
 }

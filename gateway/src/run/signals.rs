@@ -1,20 +1,23 @@
-//! SIGTERM and SIGINT, as something the main thread can wait for; SIGHUP, so that it does no harm.
+//! SIGTERM and SIGINT, as something the main thread can wait for; SIGHUP, which renews what it can.
 
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::{Happening, Refusal};
+use crate::seal::Seal;
 
 /// Watches from a thread of its own; a second signal hurries the drain.
-pub(super) fn watch(happenings: Sender<Happening>) -> Result<(), Refusal> {
+pub(super) fn watch(happenings: Sender<Happening>, seal: Option<Arc<Seal>>) -> Result<(), Refusal> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| super::sentence("signals", &error))?;
     let forward = move || {
         for signal in signals.forever() {
             if signal == SIGHUP {
                 // Its default action would end the process with clients unanswered.
+                renew(seal.as_deref());
                 tracing::warn!(
                     "SIGHUP: this version reads its configuration at start only; restart it"
                 );
@@ -31,4 +34,15 @@ pub(super) fn watch(happenings: Sender<Happening>) -> Result<(), Refusal> {
     thread
         .map(drop)
         .map_err(|error| super::sentence("thread", &error))
+}
+
+/// Reads the certificate of the control plane again.
+fn renew(seal: Option<&Seal>) {
+    match seal.map(Seal::renew) {
+        None => {}
+        Some(Ok(())) => tracing::info!("SIGHUP: the certificate of the control plane is renewed"),
+        Some(Err(why)) => {
+            tracing::error!(%why, "SIGHUP: the control plane keeps the certificate it had");
+        }
+    }
 }

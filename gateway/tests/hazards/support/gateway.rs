@@ -7,7 +7,7 @@ use super::{DEADLINE, ask_until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -25,6 +25,7 @@ pub(crate) struct Launch {
     counts_memory: bool,
     listens_by_config: bool,
     shards: Option<usize>,
+    notify: Option<PathBuf>,
 }
 
 impl Launch {
@@ -44,6 +45,12 @@ impl Launch {
     /// So many shards, whatever the machine has.
     pub(crate) fn shards(mut self, count: usize) -> Launch {
         self.shards = Some(count);
+        self
+    }
+
+    /// A service manager that listens at this socket.
+    pub(crate) fn notify(mut self, socket: &Path) -> Launch {
+        self.notify = Some(socket.to_owned());
         self
     }
 
@@ -103,6 +110,9 @@ impl Launch {
         }
         if self.counts_memory {
             command.env("MALLOC_CONF", "tcache:false");
+        }
+        if let Some(socket) = &self.notify {
+            command.env("NOTIFY_SOCKET", socket);
         }
         command.spawn().expect("the gateway's binary runs")
     }
@@ -195,6 +205,16 @@ impl Gateway {
     /// What the control plane has at this path.
     pub(crate) fn ask(&self, path: &str) -> String {
         metrics::fetch(self.control, path).1
+    }
+
+    /// The same for whoever knows a token, and the status.
+    pub(crate) fn ask_with_token(&self, path: &str, token: &str) -> (u16, String) {
+        metrics::fetch_as(self.control, path, &format!("authorization: Bearer {token}\r\n"))
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits until the metrics satisfy `condition`, which `what` says in words, and returns them.
