@@ -12,8 +12,8 @@ use subtle::ConstantTimeEq;
 use super::ControlState;
 use super::api::problem;
 
-/// What needs no token: a supervisor that restarts us has no secret, and the dashboard's page, which
-/// is the same for everyone, asks for it.
+/// What needs no token: a supervisor that restarts us has no secret, and the dashboard's page,
+/// which is the same for everyone, asks for it.
 const OPEN_PATHS: [&str; 2] = ["/healthz", "/"];
 
 pub(super) async fn admit(

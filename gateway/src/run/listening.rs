@@ -104,6 +104,9 @@ impl SocketFiles {
 
     /// Makes them files of who this process is to become, so that their modes mean its group.
     pub(super) fn give_to(&self, account: &Account) -> Result<(), Refusal> {
+        if account.is_here() {
+            return Ok(());
+        }
         for SocketFile { path, .. } in &self.0 {
             let (user, group) = (Some(account.user()), Some(account.group()));
             std::os::unix::fs::lchown(path, user, group).map_err(|error| {

@@ -125,7 +125,7 @@ impl Account {
         give_up_capabilities().map_err(|error| failed("capabilities", error))?;
         keep_memory_private(process)?;
         self.prove()?;
-        tracing::info!(user = %self.name, uid = self.user(), gid = self.group(), "no longer root");
+        tracing::info!(user = %self.name, uid = self.user(), gid = self.group(), "the rights are this user's");
         Ok(())
     }
 
@@ -139,7 +139,7 @@ impl Account {
     }
 
     /// Whether the process is it already, as under a service manager that has a user of its own.
-    fn is_here(&self) -> bool {
+    pub(super) fn is_here(&self) -> bool {
         geteuid() == self.user && getegid() == self.group
     }
 

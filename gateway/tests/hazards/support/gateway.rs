@@ -207,9 +207,10 @@ impl Gateway {
         metrics::fetch(self.control, path).1
     }
 
-    /// The same for whoever knows a token, and the status.
-    pub(crate) fn ask_with_token(&self, path: &str, token: &str) -> (u16, String) {
-        metrics::fetch_as(self.control, path, &format!("authorization: Bearer {token}\r\n"))
+    /// The same for whoever says this token: the head of the answer, and the body.
+    pub(crate) fn ask_with_token(&self, path: &str, token: &str) -> (String, String) {
+        let line = format!("Authorization: Bearer {token}\r\n");
+        metrics::fetch_with(self.control, path, &line)
     }
 
     /// The process.
