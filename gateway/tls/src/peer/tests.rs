@@ -60,16 +60,23 @@ fn of_two_common_names_neither_counts() {
     let name = of(|params| {
         params.distinguished_name.push(DnType::CommonName, "one");
         let twin = DnType::CustomDnType(vec![2, 5, 4, 3]);
-        params.distinguished_name.push(twin, DnValue::Utf8String("two".to_owned()));
+        params
+            .distinguished_name
+            .push(twin, DnValue::Utf8String("two".to_owned()));
     });
-    assert_eq!((name.common_name, name.subject.as_str()), (None, "CN=two,CN=one"));
+    assert_eq!(
+        (name.common_name, name.subject.as_str()),
+        (None, "CN=two,CN=one")
+    );
 }
 
 #[test]
 fn a_type_without_a_short_name_is_its_number() {
     let name = of(|params| {
         let kind = DnType::CustomDnType(vec![1, 2, 3, 4]);
-        params.distinguished_name.push(kind, DnValue::Utf8String("x".to_owned()));
+        params
+            .distinguished_name
+            .push(kind, DnValue::Utf8String("x".to_owned()));
     });
     assert_eq!(name.subject, "1.2.3.4=#78");
 }
@@ -79,7 +86,11 @@ fn alternative_names_are_told_by_kind() {
     let name = of(|params| {
         params.subject_alt_names = vec![
             SanType::DnsName("device.example.org".try_into().expect("it is ASCII")),
-            SanType::URI("spiffe://example.org/device".try_into().expect("it is ASCII")),
+            SanType::URI(
+                "spiffe://example.org/device"
+                    .try_into()
+                    .expect("it is ASCII"),
+            ),
             SanType::Rfc822Name("device@example.org".try_into().expect("it is ASCII")),
             SanType::IpAddress(std::net::Ipv4Addr::LOCALHOST.into()),
             SanType::DnsName("hidden\0.example.org".try_into().expect("it is ASCII")),
@@ -109,7 +120,11 @@ fn a_certificate_cut_anywhere_is_refused_and_nothing_panics() {
     assert!(PeerName::of(der).is_ok());
     for length in 0..der.len() {
         let cut = CertificateDer::from(&der[..length]);
-        assert_eq!(PeerName::of(&cut), Err(Fault::CertificateMalformed), "{length} bytes");
+        assert_eq!(
+            PeerName::of(&cut),
+            Err(Fault::CertificateMalformed),
+            "{length} bytes"
+        );
     }
     for index in 0..der.len() {
         let mut garbled = der.to_vec();
@@ -125,5 +140,8 @@ fn an_alternative_name_that_does_not_parse_is_refused() {
     let extension = CustomExtension::from_oid_content(&[2, 5, 29, 17], vec![0x30, 0x7f, 1]);
     params.custom_extensions.push(extension);
     let certificate = params.self_signed(&key).expect("it signs");
-    assert_eq!(PeerName::of(certificate.der()), Err(Fault::CertificateMalformed));
+    assert_eq!(
+        PeerName::of(certificate.der()),
+        Err(Fault::CertificateMalformed)
+    );
 }
