@@ -55,7 +55,7 @@ pub(super) fn key_update(request: bool) -> [u8; 5] {
 /// What an alert record came to [RFC 8446 6].
 pub(super) enum Alert {
     CloseNotify,
-    /// "Some implementations send it before close_notify": nothing follows from it.
+    /// A warning that close_notify will follow: nothing follows from the warning itself.
     UserCanceled,
     /// Everything else ends the connection, whatever its level says.
     Error,
@@ -66,7 +66,7 @@ pub(super) fn alert(content: &[u8]) -> Result<Alert, Fault> {
     match *content {
         [] => Err(Fault::UnexpectedMessage),
         [1 | 2, 0] => Ok(Alert::CloseNotify),
-        [1 | 2, 90] => Ok(Alert::UserCanceled),
+        [1, 90] => Ok(Alert::UserCanceled),
         [1 | 2, _] => Ok(Alert::Error),
         [_, _] => Err(Fault::IllegalParameter),
         _ => Err(Fault::Malformed),
