@@ -1,4 +1,4 @@
-//! The time as the caller says it is: rustls asks a provider, and this one answers what it was told.
+//! The time as the caller says it is: rustls asks, and is answered what was told here last.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -58,7 +58,7 @@ faults! {
         "the client's certificate comes from nobody that is trusted",
     CertificateStatusUnknown "certificate_status_unknown" Some(48),
         "no list in force says whether the client's certificate is revoked",
-    CertificateMalformed "certificate_malformed" Some(42), "the client's certificate does not parse",
+    CertificateMalformed "certificate_malformed" Some(42), "the client's certificate is garbled",
     CertificateUnfit "certificate_unfit" Some(43), "the client's certificate is not for this use",
     BadSignature "bad_signature" Some(51), "a signature of the client is wrong",
     PeerAlert "peer_alert" None, "the peer ended the connection with an alert",

@@ -1,10 +1,10 @@
-//! TLS as a pure state machine: handshakes, tickets, and two ways to keep a connection that is idle.
+//! TLS as a pure state machine: handshakes, tickets, and two ways to keep an idle connection.
 //!
 //! ```text
 //!  accept ──> Handshake ───────────────> Records ────────────────────────> MQTT
 //!             bytes and time in,         Lean     two secrets, counters:
 //!             alert or flight out                 80 bytes (112 with AES-256)
-//!                 │                      Rustls   its connection: 3.4 KB
+//!                 │                      Rustls   its connection: 3.7 KB
 //!             Settings  certificates by name, client authorities, tickets
 //! ```
 //!
@@ -17,8 +17,8 @@
 //! A connection begins as a [`Handshake`], which holds what was read until a whole record is there.
 //! When it is done, [`Secured`] says who the client is; the gateway maps that to an identity and
 //! keeps the [`Records`] alone: 16 bytes and a box. Records are opened where they were read, in the
-//! shard's buffer; one that is cut off by the end of a read goes to a pooled buffer, as a cut packet
-//! does, since [`frame::front`] says how much is missing. Nothing else is kept between two reads.
+//! shard's buffer; one that is cut off by the end of a read goes to a pooled buffer, as a cut
+//! packet does: [`frame::front`] says how much is missing. Nothing else is kept between two reads.
 //!
 //! ```
 //! use tributary_tls::frame::{self, Front};
@@ -55,11 +55,12 @@
 //!
 //! # What lean is, and how to choose
 //!
-//! The handshake, and with it everything that needs judgement (certificates, key exchange, versions,
-//! tickets) is rustls's in both layers. What differs is who opens and seals records afterwards.
+//! The handshake, and with it everything that needs judgement (certificates, key exchange,
+//! versions, tickets), is rustls's in both layers. What differs is who opens and seals records
+//! afterwards.
 //!
 //! * [`Layer::Rustls`] keeps rustls's connection. Its record layer is the one that everyone uses
-//!   and reviews. An idle client costs 3.4 KB, 4.1 KB with its certificate.
+//!   and reviews. An idle client costs 3.7 KB, more with its certificate.
 //! * [`Layer::Lean`] is **a record layer of our own**: the module [`lean`], some 400 lines without
 //!   `unsafe`, over aws-lc's AEAD and HKDF. It keeps both traffic secrets and the counters, 80
 //!   bytes, and derives the keys again for every burst of records, which costs about a microsecond.
@@ -73,8 +74,8 @@
 //! may run side by side on different listeners, and clients cannot tell them apart. Secrets stay in
 //! memory for as long as a client is connected, as with any TLS: deny core dumps.
 //!
-//! rustls 0.24 drops the unbuffered API that both rest on, so this crate stays with 0.23 until there
-//! is another way to feed it record by record. No caller names a type of rustls's.
+//! rustls 0.24 drops the unbuffered API that both rest on, so this crate stays with 0.23 until
+//! there is another way to feed it record by record. No caller names a type of rustls's.
 
 #![forbid(unsafe_code)]
 

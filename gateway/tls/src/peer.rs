@@ -1,4 +1,4 @@
-//! Who a client is by its certificate: the names that identity is made from, and nothing else of it.
+//! Who a client is by its certificate: the names that identity is made from, and nothing else.
 
 mod name;
 

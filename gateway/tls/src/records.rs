@@ -12,7 +12,7 @@ pub enum Records {
     Lean(Box<Lean<32>>),
     /// 112 bytes: TLS 1.3 with AES-256-GCM.
     LeanWide(Box<Lean<48>>),
-    /// About 3.4 KB: everything else, and everyone where the settings say so.
+    /// About 3.7 KB: everything else, and everyone where the settings say so.
     Rustls(Box<Unbuffered>),
 }
 

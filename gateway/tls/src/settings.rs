@@ -1,4 +1,4 @@
-//! What a listener asks of TLS, checked and ready: built from PEM bytes, shared, and replaced whole.
+//! What a listener asks of TLS, checked and ready: built from PEM, shared, and replaced whole.
 
 mod clients;
 mod fault;

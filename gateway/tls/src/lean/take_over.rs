@@ -1,4 +1,4 @@
-//! From a finished handshake to a lean connection, and the proof that its secrets are the right ones.
+//! From a finished handshake to a lean connection, with the proof that its secrets are right.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use rustls::{ConnectionTrafficSecrets as Keys, ExtractedSecrets};

@@ -97,13 +97,18 @@ impl Display for SettingsFault {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             SettingsFault::NoCertificate => f.write_str(
-                "TLS needs a certificate file and a key file; give both, or make the listener plain",
+                "TLS needs a certificate file and a key file; give both, or make the listener a \
+                 plain one",
             ),
             SettingsFault::NoAuthority => f.write_str(
                 "clients are asked for certificates, but no authority is trusted; give a client \
                  CA file, or ask for none",
             ),
-            SettingsFault::File { role, name, trouble } => write!(f, "{role} {name} {trouble}"),
+            SettingsFault::File {
+                role,
+                name,
+                trouble,
+            } => write!(f, "{role} {name} {trouble}"),
             SettingsFault::Refused { why } => write!(f, "TLS cannot be set up: {why}"),
         }
     }

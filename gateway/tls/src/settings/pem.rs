@@ -1,4 +1,4 @@
-//! PEM sections from the bytes of a file, with the file's name kept for what may be wrong with them.
+//! PEM sections from the bytes of a file, with its name kept for what may be wrong with them.
 
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::{Error, PemObject};

@@ -1,12 +1,14 @@
 //! `openssl s_client` over loopback against both layers: what a stock client really sends.
 
+mod s_client;
+
 use std::sync::Arc;
 
 use tributary_tls::settings::ClientAuth;
 use tributary_tls::{Layer, Suite, Version};
 
-use crate::support::s_client::{Echo, Folder, SClient, absent};
 use crate::support::server::{Site, build};
+use s_client::{Echo, Folder, SClient, absent};
 
 const LAYERS: [Layer; 2] = [Layer::Lean, Layer::Rustls];
 

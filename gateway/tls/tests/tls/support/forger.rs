@@ -1,4 +1,4 @@
-//! A client that owns its record layer, written apart from the server's, to send what nobody should.
+//! A client with a record layer of its own, apart from the server's, to send what nobody should.
 
 use std::sync::{Arc, Mutex};
 

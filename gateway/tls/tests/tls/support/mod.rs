@@ -4,7 +4,6 @@ pub(crate) mod client;
 pub(crate) mod forger;
 pub(crate) mod pki;
 pub(crate) mod random;
-pub(crate) mod s_client;
 pub(crate) mod server;
 
 /// The time in tests: 1 June 2026.

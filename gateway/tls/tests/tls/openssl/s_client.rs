@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use tributary_tls::Settings;
 
-use super::server::Server;
+use crate::support::server::Server;
 
 /// How long a word may take to appear before the test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
