@@ -40,6 +40,8 @@ pub struct Handshake {
     taken_bytes: usize,
     secrets: Option<Secrets>,
     server_name: Option<String>,
+    /// Our first flight is out: the client may have keys, and takes nothing in the clear any more.
+    answered: bool,
     over: bool,
 }
 
@@ -76,6 +78,7 @@ impl Handshake {
             taken_bytes: 0,
             secrets: None,
             server_name: None,
+            answered: false,
             over: false,
         }
     }
@@ -146,7 +149,9 @@ impl Handshake {
         let shown = &mut self.held[..self.shown_bytes];
         // What a handshake that panicked has left is not this one's.
         drop(capture::take());
+        let out_bytes = out.len();
         let (step, discard_bytes) = step::drive(connection, shown, out);
+        self.answered |= out.len() > out_bytes;
         // Secrets are derived at the ClientHello, records before they are needed.
         let mut caught = capture::take();
         self.secrets = caught.secrets().or(self.secrets.take());
@@ -173,17 +178,22 @@ impl Handshake {
         }))
     }
 
-    /// Ends it for a fault that rustls was not shown, so in the clear unless it had keys.
+    /// Ends it for a fault that rustls was not shown.
     fn fail(&mut self, fault: Fault, out: &mut Vec<u8>) -> Verdict {
         (self.over, self.held) = (true, Vec::new());
-        // Under keys the peer would take a plaintext alert for an attack; it sees the close.
-        if let (Some(description), None) = (fault.alert(), &self.connection) {
-            out.extend_from_slice(&[21, 3, 3, 0, 2, 2, description]);
-        }
         self.connection = None;
+        if let Some(description) = fault.alert()
+            && !self.answered
+        {
+            out.extend_from_slice(&[ALERT, 3, 3, 0, 2, FATAL, description]);
+        }
         Verdict::Failed(fault)
     }
 }
+
+/// Content type and level of a plaintext alert [RFC 8446 5.1, 6].
+const ALERT: u8 = 21;
+const FATAL: u8 = 2;
 
 /// Says nothing of what has been exchanged.
 impl std::fmt::Debug for Handshake {

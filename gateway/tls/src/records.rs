@@ -57,7 +57,8 @@ impl Burst<'_> {
         either!(self, layer => layer.seal(plain, out))
     }
 
-    /// Appends a KeyUpdate where the version has one; `request` asks for the peer's.
+    /// Appends a KeyUpdate where the version has one; `request` asks for the peer's. The rustls
+    /// layer knows it with a request only, and does nothing without.
     pub fn update_keys(&mut self, request: bool, out: &mut Vec<u8>) {
         either!(self, layer => layer.update_keys(request, out));
     }

@@ -75,6 +75,11 @@ impl Settings {
     /// Reads and checks everything, or says which file is wrong and what to do about it.
     pub fn build(options: &Options<'_>) -> Result<Arc<Settings>, SettingsFault> {
         let provider = Arc::new(provider());
+        // Two clocks would let certificates and tickets live in two times.
+        let clock = options
+            .tickets
+            .as_ref()
+            .map_or(&options.clock, |tickets| tickets.clock());
         let servers = servers::Servers::read(&options.chains, &provider)?;
         let clients = clients::verifier(&options.client_auth, &provider)?;
         let versions: &[_] = if options.tls12 {
@@ -82,7 +87,7 @@ impl Settings {
         } else {
             &[&TLS13]
         };
-        let builder = ServerConfig::builder_with_details(provider, options.clock.clone())
+        let builder = ServerConfig::builder_with_details(provider, clock.clone())
             .with_protocol_versions(versions)
             .map_err(|error| SettingsFault::refused(&error))?;
         let mut config = builder
@@ -115,7 +120,7 @@ impl Settings {
         Ok(Arc::new(Settings {
             config: Arc::new(config),
             layer: options.layer,
-            clock: options.clock.clone(),
+            clock: clock.clone(),
             handshake_bytes_max: match options.client_auth {
                 ClientAuth::None => HANDSHAKE_BYTES_MAX,
                 _ => HANDSHAKE_BYTES_WITH_CERTIFICATE_MAX,

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use rustls::CipherSuite;
 use tikv_jemalloc_ctl::thread::{allocatedp, deallocatedp};
 use tributary_tls::settings::ClientAuth;
-use tributary_tls::{Layer, Opened, Records, Settings};
+use tributary_tls::{Handshake, Layer, Opened, Records, Settings, Verdict};
 
+use support::NOW_SECS;
 use support::client::{Client, Wishes, config, pump};
 use support::server::{Server, Site, build};
 
@@ -92,6 +93,43 @@ fn idle_connections_keep_within_their_budgets() {
     };
     let mutual = idle_bytes(&site, &build(&options), &wishes);
     assert_eq!(mutual, lean, "a client's certificate is not kept");
+}
+
+/// Bytes that are held of a client's first flight until it is whole.
+const AWAIT_HELLO_BYTES_MAX: usize = 1 << 10;
+/// The same once our flight is out and its Finished is waited for.
+const AWAIT_FINISHED_BYTES_MAX: usize = 7 << 10;
+
+#[test]
+fn half_open_handshakes_keep_within_their_budgets() {
+    let site = Site::new();
+    let settings = site.settings(Layer::Lean);
+    let hello = Client::new(&Arc::new(config(&site, &Wishes::default()))).take_out();
+    let cut = hello.len() - 1;
+    let mut out = Vec::with_capacity(1 << 20);
+    let mut open: Vec<Handshake> = Vec::with_capacity(2 * CONNECTIONS);
+    let mut begin = |open: &mut Vec<Handshake>, bytes: &[u8]| {
+        let before = live_bytes();
+        for _ in 0..CONNECTIONS {
+            let mut handshake = Handshake::new(settings.clone());
+            let taken = handshake.on_bytes(bytes, NOW_SECS, &mut out);
+            assert!(matches!(taken.verdict, Verdict::NeedMore));
+            out.clear();
+            open.push(handshake);
+        }
+        size_of::<Handshake>() + (live_bytes() - before) / CONNECTIONS
+    };
+    let hello_bytes = begin(&mut open, &hello[..cut]);
+    let finished_bytes = begin(&mut open, &hello);
+    println!("half open: {hello_bytes} B before the hello is whole, {finished_bytes} B behind it");
+    assert!(
+        (cut..=AWAIT_HELLO_BYTES_MAX).contains(&hello_bytes),
+        "{hello_bytes} bytes"
+    );
+    assert!(
+        (1_000..=AWAIT_FINISHED_BYTES_MAX).contains(&finished_bytes),
+        "{finished_bytes} bytes"
+    );
 }
 
 #[test]

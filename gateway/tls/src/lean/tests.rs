@@ -7,6 +7,7 @@ use crate::limits::{HOLLOW_RECORDS_MAX, PLAIN_BYTES_MAX, RECORDS_PER_KEY_MAX};
 use crate::opened::Opened;
 
 mod rfc8448;
+mod take_over;
 
 fn lean<const S: usize>(flags: u8) -> Lean<S> {
     Lean {

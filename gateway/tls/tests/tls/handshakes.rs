@@ -178,6 +178,95 @@ fn a_client_that_wants_aes_256_first_gets_aes_128_all_the_same() {
 }
 
 #[test]
+fn handshakes_that_take_turns_on_a_thread_keep_their_own_secrets() {
+    let site = Site::new();
+    let settings = site.settings(Layer::Lean);
+    let config = Arc::new(config(&site, &Wishes::default()));
+    let mut pairs: Vec<(Client, Server)> = (0..20)
+        .map(|_| (Client::new(&config), Server::new(&settings)))
+        .collect();
+    // All hellos first, then all answers, then all the Finished: nobody is done before anybody.
+    for (client, server) in &mut pairs {
+        server.on_read(&client.take_out());
+    }
+    for (client, server) in pairs.iter_mut().rev() {
+        client.on_read(&std::mem::take(&mut server.out));
+    }
+    for (index, (client, server)) in pairs.iter_mut().enumerate() {
+        client.write(&[index as u8]);
+        pump(client, server, usize::MAX);
+        assert_eq!(
+            (server.fault, server.data.as_slice()),
+            (None, &[index as u8][..])
+        );
+    }
+}
+
+#[test]
+fn every_key_exchange_goes_through_also_after_a_retry() {
+    use rustls::crypto::aws_lc_rs::kx_group::{MLKEM1024, SECP256R1, X25519, X25519MLKEM768};
+    let site = Site::new();
+    for layer in [Layer::Lean, Layer::Rustls] {
+        // Nobody here takes MLKEM1024 alone: a HelloRetryRequest asks for the next one.
+        for groups in [
+            vec![SECP256R1],
+            vec![X25519MLKEM768],
+            vec![MLKEM1024, X25519],
+        ] {
+            let base = config(&site, &Wishes::default());
+            let mut provider = rustls::crypto::CryptoProvider::clone(base.crypto_provider());
+            provider.kx_groups = groups;
+            let mut roots = rustls::RootCertStore::empty();
+            roots
+                .add(site.authority.certificate.der().clone())
+                .expect("it is an authority");
+            let config =
+                rustls::ClientConfig::builder_with_details(Arc::new(provider), site.clock.clone());
+            let config = config
+                .with_protocol_versions(&[&TLS13])
+                .expect("suite and version go together")
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+            let mut client = Client::new(&Arc::new(config));
+            let mut server = Server::new(&site.settings(layer));
+            client.write(b"CONNECT");
+            pump(&mut client, &mut server, 100);
+            assert_eq!((server.fault, &client.error), (None, &None));
+            assert_eq!(server.data, b"CONNECT");
+        }
+    }
+}
+
+#[test]
+fn servers_have_keys_of_every_common_kind() {
+    let site = Site::new();
+    let kinds = [
+        &rcgen::PKCS_ECDSA_P256_SHA256,
+        &rcgen::PKCS_ECDSA_P384_SHA384,
+        &rcgen::PKCS_ED25519,
+        &rcgen::PKCS_RSA_SHA256,
+    ];
+    for kind in kinds {
+        let identity = site.authority.server_with_key(&["localhost"], kind);
+        for versions in [&[&TLS13][..], &[&TLS12][..]] {
+            let mut options = site.options(Layer::Lean);
+            options.tls12 = true;
+            options.chains = vec![identity.chain()];
+            let wishes = Wishes {
+                versions,
+                ..Wishes::default()
+            };
+            let (client, server) = meet(&site, &build(&options), &wishes);
+            assert_eq!(
+                (server.fault, &client.error),
+                (None, &None),
+                "{kind:?} {versions:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_reload_leaves_what_has_begun_alone() {
     let site = Site::new();
     let mut settings = site.settings(Layer::Lean);
@@ -213,6 +302,7 @@ fn a_half_open_handshake_holds_no_more_than_its_bound() {
     loop {
         let taken = handshake.on_bytes(&piece, NOW_SECS, &mut out);
         sent += taken.bytes;
+        assert_eq!(out.is_empty(), matches!(taken.verdict, Verdict::NeedMore));
         match taken.verdict {
             Verdict::NeedMore => piece = [&[22, 3, 1, 0x10, 0][..], &[0; 4096]].concat(),
             verdict => {

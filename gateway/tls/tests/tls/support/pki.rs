@@ -3,7 +3,7 @@
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertificateRevocationListParams, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
-    RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+    RevokedCertParams, SanType, SerialNumber, SignatureAlgorithm, date_time_ymd,
 };
 use tributary_tls::settings::{Chain, Pem};
 
@@ -41,6 +41,17 @@ impl Authority {
         self.sign(params, 1)
     }
 
+    pub(crate) fn server_with_key(
+        &self,
+        names: &[&str],
+        kind: &'static SignatureAlgorithm,
+    ) -> Identity {
+        let mut params = params(names[0], names);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let key = KeyPair::generate_for(kind).expect("aws-lc has them all");
+        self.sign_key(params, 1, &key)
+    }
+
     pub(crate) fn client(&self, name: &str, serial: u64) -> Identity {
         self.sign(client_params(name), serial)
     }
@@ -59,11 +70,15 @@ impl Authority {
         self.sign(params, 98)
     }
 
-    pub(crate) fn sign(&self, mut params: CertificateParams, serial: u64) -> Identity {
+    pub(crate) fn sign(&self, params: CertificateParams, serial: u64) -> Identity {
+        let key = KeyPair::generate().expect("P-256 is there");
+        self.sign_key(params, serial, &key)
+    }
+
+    fn sign_key(&self, mut params: CertificateParams, serial: u64, key: &KeyPair) -> Identity {
         let serial = SerialNumber::from(serial);
         params.serial_number = Some(serial.clone());
-        let key = KeyPair::generate().expect("P-256 is there");
-        let certificate = params.signed_by(&key, &self.issuer).expect("it signs");
+        let certificate = params.signed_by(key, &self.issuer).expect("it signs");
         Identity {
             pem: certificate.pem(),
             key_pem: key.serialize_pem(),
