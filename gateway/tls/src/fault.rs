@@ -4,6 +4,9 @@
 macro_rules! faults {
     ($($variant:ident $name:literal $alert:expr, $sentence:literal,)*) => {
         /// Why a handshake or a connection ended badly.
+        ///
+        /// The alert is the one that this crate sends; where rustls found the fault, rustls has
+        /// sent the alert that it sees fit.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         pub enum Fault {
             $(#[doc = $sentence] $variant,)*
@@ -41,7 +44,7 @@ macro_rules! faults {
 faults! {
     NotTls "not_tls" Some(10), "the first byte is not TLS's",
     RecordOverflow "record_overflow" Some(22), "a record is over its limit",
-    HandshakeOverflow "handshake_overflow" Some(22), "a handshake is over its limit",
+    HandshakeOverflow "handshake_overflow" Some(40), "a handshake is over its limit",
     BadRecordMac "bad_record_mac" Some(20), "a record does not decrypt",
     UnexpectedMessage "unexpected_message" Some(10), "a message comes where none of its kind may",
     Malformed "malformed" Some(50), "a message does not parse",
@@ -131,5 +134,38 @@ fn certificate(why: &rustls::CertificateError) -> Fault {
         Why::BadEncoding | Why::UnhandledCriticalExtension => Fault::CertificateMalformed,
         Why::BadSignature => Fault::BadSignature,
         _ => Fault::CertificateUnfit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_has_a_name_of_its_own() {
+        let names: std::collections::HashSet<_> = Fault::NAMES.iter().collect();
+        assert_eq!(names.len(), Fault::NAMES.len());
+        for name in names {
+            assert!(
+                name.bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_the_peer_did_and_what_we_failed_at_are_told_apart() {
+        use rustls::Error;
+        let own = [
+            Error::FailedToGetRandomBytes,
+            Error::General("x".to_owned()),
+        ];
+        assert!(own.iter().all(|error| Fault::of(error) == Fault::Internal));
+        assert_eq!(Fault::of(&Error::DecryptError), Fault::BadRecordMac);
+        assert_eq!(
+            Fault::of(&Error::PeerSentOversizedRecord),
+            Fault::RecordOverflow
+        );
     }
 }

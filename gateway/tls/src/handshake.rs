@@ -45,6 +45,18 @@ pub struct Handshake {
     over: bool,
 }
 
+/// What a handshake waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Awaits {
+    /// The client's first flight: what it has cost so far is its bytes, and the key exchange and
+    /// the signature that come with the last of them are what a budget must allow for.
+    Hello,
+    /// The client's answer to our flight.
+    Finished,
+    /// It is over.
+    Nothing,
+}
+
 /// What bytes have brought a handshake to.
 #[derive(Debug)]
 #[must_use]
@@ -108,6 +120,7 @@ impl Handshake {
                 Ok(Some(secured)) => break Verdict::Done(secured),
                 Err(fault) => {
                     (self.over, self.held) = (true, Vec::new());
+                    self.connection = None;
                     break Verdict::Failed(fault);
                 }
             }
@@ -115,6 +128,15 @@ impl Handshake {
         Taken {
             bytes: used,
             verdict,
+        }
+    }
+
+    /// What it waits for, for budgets and deadlines.
+    pub fn awaits(&self) -> Awaits {
+        match (self.over, self.answered) {
+            (true, _) => Awaits::Nothing,
+            (false, true) => Awaits::Finished,
+            (false, false) => Awaits::Hello,
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use rustls::AlertDescription as Alert;
 use rustls::version::{TLS12, TLS13};
+use rustls::{AlertDescription as Alert, CipherSuite, HandshakeKind};
+use tributary_tls::handshake::Awaits;
 use tributary_tls::settings::ALPN_MQTT;
 use tributary_tls::{Fault, Handshake, Layer, Settings, Suite, Verdict, Version, limits};
 
@@ -153,27 +154,11 @@ fn tls_1_2_is_there_only_when_asked_for() {
 #[test]
 fn a_client_that_wants_aes_256_first_gets_aes_128_all_the_same() {
     let site = Site::new();
-    let mut config = config(&site, &Wishes::default());
-    let mut provider = rustls::crypto::CryptoProvider::clone(config.crypto_provider());
-    provider
-        .cipher_suites
-        .sort_by_key(|suite| !format!("{suite:?}").contains("AES_256"));
-    config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
-        .with_safe_default_protocol_versions()
-        .expect("suite and version go together")
-        .with_root_certificates({
-            let mut roots = rustls::RootCertStore::empty();
-            roots
-                .add(site.authority.certificate.der().clone())
-                .expect("it is an authority");
-            roots
-        })
-        .with_no_client_auth();
-    let (mut client, mut server) = (
-        Client::new(&Arc::new(config)),
-        Server::new(&site.settings(Layer::Lean)),
-    );
-    pump(&mut client, &mut server, usize::MAX);
+    let wishes = Wishes {
+        prefers: Some(CipherSuite::TLS13_AES_256_GCM_SHA384),
+        ..Wishes::default()
+    };
+    let (_, server) = meet(&site, &site.settings(Layer::Lean), &wishes);
     assert_eq!(server.secured().suite, Suite::Aes128Gcm);
 }
 
@@ -208,31 +193,27 @@ fn every_key_exchange_goes_through_also_after_a_retry() {
     let site = Site::new();
     for layer in [Layer::Lean, Layer::Rustls] {
         // Nobody here takes MLKEM1024 alone: a HelloRetryRequest asks for the next one.
-        for groups in [
-            vec![SECP256R1],
-            vec![X25519MLKEM768],
-            vec![MLKEM1024, X25519],
+        for (groups, retried) in [
+            (&[SECP256R1][..], false),
+            (&[X25519MLKEM768], false),
+            (&[MLKEM1024, X25519], true),
         ] {
-            let base = config(&site, &Wishes::default());
-            let mut provider = rustls::crypto::CryptoProvider::clone(base.crypto_provider());
-            provider.kx_groups = groups;
-            let mut roots = rustls::RootCertStore::empty();
-            roots
-                .add(site.authority.certificate.der().clone())
-                .expect("it is an authority");
-            let config =
-                rustls::ClientConfig::builder_with_details(Arc::new(provider), site.clock.clone());
-            let config = config
-                .with_protocol_versions(&[&TLS13])
-                .expect("suite and version go together")
-                .with_root_certificates(roots)
-                .with_no_client_auth();
-            let mut client = Client::new(&Arc::new(config));
+            let wishes = Wishes {
+                groups,
+                versions: &[&TLS13],
+                ..Wishes::default()
+            };
+            let mut client = Client::new(&Arc::new(config(&site, &wishes)));
             let mut server = Server::new(&site.settings(layer));
             client.write(b"CONNECT");
             pump(&mut client, &mut server, 100);
             assert_eq!((server.fault, &client.error), (None, &None));
             assert_eq!(server.data, b"CONNECT");
+            let kind = client.tls.handshake_kind();
+            assert_eq!(
+                kind == Some(HandshakeKind::FullWithHelloRetryRequest),
+                retried
+            );
         }
     }
 }
@@ -312,6 +293,24 @@ fn a_half_open_handshake_holds_no_more_than_its_bound() {
         }
         assert!(sent <= limits::HANDSHAKE_BYTES_MAX, "{sent} bytes are held");
     }
+}
+
+#[test]
+fn what_a_handshake_awaits_is_told() {
+    let site = Site::new();
+    let mut client = Client::new(&Arc::new(config(&site, &Wishes::default())));
+    let mut handshake = Handshake::new(site.settings(Layer::Lean));
+    let mut out = Vec::new();
+    let hello = client.take_out();
+    let (last, most) = hello.split_last().expect("it is long");
+    assert_eq!(handshake.awaits(), Awaits::Hello);
+    let _ = handshake.on_bytes(most, NOW_SECS, &mut out);
+    assert_eq!((handshake.awaits(), out.len()), (Awaits::Hello, 0));
+    let _ = handshake.on_bytes(&[*last], NOW_SECS, &mut out);
+    assert_eq!(handshake.awaits(), Awaits::Finished);
+    client.on_read(&out);
+    let _ = handshake.on_bytes(&client.take_out(), NOW_SECS, &mut out);
+    assert_eq!(handshake.awaits(), Awaits::Nothing);
 }
 
 #[test]

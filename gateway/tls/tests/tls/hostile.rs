@@ -234,6 +234,28 @@ fn renegotiate(secrets: &rustls::ExtractedSecrets, index: u64) -> Vec<u8> {
 }
 
 #[test]
+fn a_record_over_the_limit_ends_a_connection_that_was_fine() {
+    let site = Site::new();
+    let over = (limits::BODY_BYTES_MAX as u16 + 1).to_be_bytes();
+    // rustls cannot be made to send an alert of our choice: it says goodbye.
+    for (layer, alert) in [(Layer::Lean, (2, 22)), (Layer::Rustls, (1, 0))] {
+        let mut server = Server::new(&site.settings(layer));
+        let suite = CipherSuite::TLS13_AES_128_GCM_SHA256;
+        let mut forger = Forger::connect(&site, suite, &mut server);
+        server.on_read(&forger.tx.seal(23, b"fine", 0));
+        server.on_read(&[23, 3, 3, over[0], over[1]]);
+        forger.listen(&mut server);
+        assert_eq!(
+            (server.fault, server.data.as_slice()),
+            (Some(Fault::RecordOverflow), &b"fine"[..])
+        );
+        assert_eq!(forger.heard.alerts, [alert], "{layer:?}");
+        let mut burst = server.secured.as_mut().expect("it was").records.burst();
+        assert!(burst.seal(b"more", &mut server.out).is_err(), "{layer:?}");
+    }
+}
+
+#[test]
 fn what_comes_with_the_finished_is_not_rustlss_to_read() {
     let site = Site::new();
     for layer in LAYERS {

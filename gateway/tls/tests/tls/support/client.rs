@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use rustls::client::Resumption;
-use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{
@@ -17,7 +17,12 @@ use super::server::{Server, Site};
 
 /// What a client is to be like; everything else is as rustls has it.
 pub(crate) struct Wishes<'a> {
+    /// The only suite it offers.
     pub(crate) suite: Option<CipherSuite>,
+    /// The suite it offers first.
+    pub(crate) prefers: Option<CipherSuite>,
+    /// Groups for the key exchange; empty: rustls's own.
+    pub(crate) groups: &'a [&'static dyn SupportedKxGroup],
     pub(crate) versions: &'a [&'static SupportedProtocolVersion],
     pub(crate) identity: Option<&'a Identity>,
     pub(crate) alpn: &'a [&'a str],
@@ -28,6 +33,8 @@ impl Default for Wishes<'_> {
     fn default() -> Self {
         Wishes {
             suite: None,
+            prefers: None,
+            groups: &[],
             versions: rustls::ALL_VERSIONS,
             identity: None,
             alpn: &[],
@@ -43,6 +50,14 @@ pub(crate) fn config(site: &Site, wishes: &Wishes<'_>) -> ClientConfig {
             .cipher_suites
             .retain(|other| other.suite() == suite);
         assert_eq!(provider.cipher_suites.len(), 1, "rustls knows {suite:?}");
+    }
+    if let Some(suite) = wishes.prefers {
+        provider
+            .cipher_suites
+            .sort_by_key(|other| other.suite() != suite);
+    }
+    if !wishes.groups.is_empty() {
+        provider.kx_groups = wishes.groups.to_vec();
     }
     let mut roots = RootCertStore::empty();
     roots
