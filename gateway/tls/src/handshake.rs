@@ -31,6 +31,33 @@ pub use secured::{Secured, Suite, Version};
 /// It costs the bytes that have come until a whole record is there, about 4 KB from then on (6 KB
 /// with client certificates), and never holds more than `limits` allow. Time is the caller's to
 /// bound: nothing here ends a client that just says nothing.
+///
+/// ```
+/// use tributary_tls::{Handshake, Records, Verdict};
+///
+/// /// Takes one read; gives the record layer and how many bytes of the read are for it.
+/// fn on_read(
+///     handshake: &mut Handshake,
+///     bytes: &[u8],
+///     now_unix_secs: u64,
+///     out: &mut Vec<u8>, // is sent, whatever the verdict
+/// ) -> Option<(Records, usize)> {
+///     let taken = handshake.on_bytes(bytes, now_unix_secs, out);
+///     match taken.verdict {
+///         Verdict::NeedMore => None,
+///         Verdict::Done(secured) => {
+///             greet(secured.peer.as_ref().and_then(|peer| peer.common_name.as_deref()));
+///             Some((secured.records, bytes.len() - taken.bytes))
+///         }
+///         Verdict::Failed(fault) => {
+///             count(fault.name()); // and closes behind `out`
+///             None
+///         }
+///     }
+/// }
+/// # fn greet(_: Option<&str>) {}
+/// # fn count(_: &str) {}
+/// ```
 pub struct Handshake {
     settings: Arc<Settings>,
     connection: Option<Box<UnbufferedServerConnection>>,

@@ -34,6 +34,9 @@ const KEY_BYTES: usize = 32;
 pub const SECRET_BYTES_MIN: usize = 32;
 
 /// Seals and opens tickets; shared by all shards and all settings of a process.
+///
+/// rustls has a ticketer of its own, which asks the system for the time and for new keys: tests
+/// could not age it, and neither a restart nor another node could open what it sealed.
 pub struct Tickets {
     secret: hkdf::Prk,
     rotation_secs: u64,

@@ -21,7 +21,7 @@ enum Step {
     KeyUpdate {
         requested: bool,
     },
-    /// The same message, cut into two records.
+    /// The same message, cut into two records; the server sends while it waits for the second.
     SplitKeyUpdate {
         requested: bool,
         at: usize,
@@ -140,6 +140,9 @@ impl Pair {
             Step::SplitKeyUpdate { requested, at } => {
                 let message = [24, 0, 0, 1, u8::from(*requested)];
                 self.server.on_read(&tx.seal(22, &message[..*at], 1));
+                if self.server.fault.is_none() {
+                    self.server.send(b"between");
+                }
                 self.server.on_read(&tx.seal(22, &message[*at..], 0));
                 tx.update();
             }
