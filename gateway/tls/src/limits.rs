@@ -44,4 +44,3 @@ const _: () = assert!(2 * TICKET_ROTATION_SECS <= TICKET_SECS_MAX);
 const _: () = assert!((RECORDS_PER_KEY_MAX as u64) < (1 << 24));
 // One certificate message must fit the bound beside everything else.
 const _: () = assert!(HANDSHAKE_BYTES_MAX < HANDSHAKE_BYTES_WITH_CERTIFICATE_MAX);
-const _: () = assert!(HELD_BYTES_MAX >= 4 * RECORD_BYTES_MAX);

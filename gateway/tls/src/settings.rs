@@ -7,7 +7,6 @@ mod servers;
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{cipher_suite, default_provider};
 use rustls::server::{NoServerSessionStorage, ServerConfig};
@@ -102,14 +101,9 @@ impl Settings {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         if let Some(tickets) = &options.tickets {
-            let trust = clients
-                .trust
-                .as_ref()
-                .try_into()
-                .unwrap_or([0; digest::SHA256_OUTPUT_LEN]);
             config.ticketer = Arc::new(Bound {
                 tickets: tickets.clone(),
-                trust,
+                trust: clients.trust,
             });
             config.send_tls13_tickets = TICKETS_PER_HANDSHAKE;
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{self, Digest};
+use aws_lc_rs::digest::{self, SHA256_OUTPUT_LEN};
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
@@ -36,6 +36,9 @@ pub struct Trust<'a> {
 }
 
 /// What to do when the list that covers a client is past its nextUpdate.
+///
+/// It is asked in full handshakes. A ticket that was issued while the list was in force is good
+/// until its key has worn out, or until a reload brings other lists.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum ExpiredLists {
     /// Refuse the clients it covers: who can keep us from the new list revives no revoked client.
@@ -45,10 +48,10 @@ pub enum ExpiredLists {
     Accept,
 }
 
-/// The verifier, and a digest of everything that it decides by.
+/// The verifier, and a digest of everything that it decides by: zeros where nobody is asked.
 pub(super) struct Clients {
     pub(super) verifier: Arc<dyn ClientCertVerifier>,
-    pub(super) trust: Digest,
+    pub(super) trust: [u8; SHA256_OUTPUT_LEN],
 }
 
 pub(super) fn verifier(
@@ -59,7 +62,7 @@ pub(super) fn verifier(
         ClientAuth::None => {
             return Ok(Clients {
                 verifier: WebPkiClientVerifier::no_client_auth(),
-                trust: digest::digest(&digest::SHA256, b"none"),
+                trust: [0; SHA256_OUTPUT_LEN],
             });
         }
         ClientAuth::Optional(trust) => (trust, false),
@@ -83,10 +86,9 @@ pub(super) fn verifier(
     let verifier = builder
         .build()
         .map_err(|error| SettingsFault::refused(&error))?;
-    Ok(Clients {
-        verifier,
-        trust: seen.finish(),
-    })
+    let mut trust = [0; SHA256_OUTPUT_LEN];
+    trust.copy_from_slice(seen.finish().as_ref());
+    Ok(Clients { verifier, trust })
 }
 
 fn authorities(

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use rustls::AlertDescription as Alert;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{CertificateError, Error};
 use tributary_tls::settings::{ClientAuth, ExpiredLists, Pem};
@@ -134,6 +137,31 @@ fn a_certificate_that_does_not_begin_before_now_is_refused() {
         refused(&site, &required(&site, &[]), &early).0,
         Fault::CertificateExpired
     );
+}
+
+#[test]
+fn a_certificate_cut_anywhere_is_refused() {
+    let site = Site::new();
+    let settings = required(&site, &[]);
+    let identity = site.authority.client("device-7", 7);
+    let der = CertificateDer::from_pem_slice(identity.pem.as_bytes()).expect("it is PEM");
+    let key = PrivateKeyDer::from_pem_slice(identity.key_pem.as_bytes()).expect("it is PEM");
+    for length in [0, 1, 20, der.len() / 2, der.len() - 1] {
+        let mut config = config(&site, &Wishes::default());
+        let signer = config
+            .crypto_provider()
+            .key_provider
+            .load_private_key(key.clone_key());
+        let cut = CertificateDer::from(der[..length].to_vec());
+        let certified = CertifiedKey::new(vec![cut], signer.expect("it is a key"));
+        config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified));
+        let mut client = Client::new(&Arc::new(config));
+        let mut server = Server::new(&settings);
+        pump(&mut client, &mut server, usize::MAX);
+        let fault = server.fault.expect("it is refused");
+        let malformed = [Fault::CertificateMalformed, Fault::Malformed];
+        assert!(malformed.contains(&fault), "{length} bytes: {fault}");
+    }
 }
 
 #[test]
