@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tracing::level_filters::LevelFilter;
+use tributary_tls::Layer;
 use tributary_transport::limits::PROXY_V2_BYTES_MAX;
 use tributary_transport::proxy::{Mode, Networks, Policy};
 
@@ -37,6 +38,7 @@ pub struct Settings {
     pub shards: Shards,
     pub control: Control,
     pub overload: Overload,
+    pub handshakes: Handshakes,
     pub drain: Drain,
     pub log: Log,
 }
@@ -65,6 +67,8 @@ pub struct Listener {
     pub path: Option<String>,
     /// From whom a PROXY header is required.
     pub proxy: Policy,
+    /// What is asked of TLS; none where bytes come as they are.
+    pub tls: Option<Box<Tls>>,
     /// Clients that came by it. `None`: as many as the gateway takes.
     pub connections_max: Option<u32>,
     /// `None`: as `[mqtt]` says.
@@ -84,6 +88,7 @@ impl Listener {
                 trusted: Networks::default(),
                 v2_bytes_max: PROXY_V2_BYTES_MAX,
             },
+            tls: None,
             connections_max: None,
             packet_bytes_max: None,
         }
@@ -119,11 +124,51 @@ impl fmt::Display for Address {
     }
 }
 
-/// How clients speak at a listener. The place of mqtts and wss.
+/// How clients speak at a listener, under TLS or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     Mqtt,
     WebSocket,
+}
+
+/// What a listener asks of TLS; the files are read when they are needed, and again by a reload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// At least one; the first serves whoever asks for no name that another one has.
+    pub certificates: Vec<Certificate>,
+    /// Offers TLS 1.2 beside 1.3.
+    pub tls12: bool,
+    pub client_auth: ClientAuth,
+    /// Authorities whose client certificates are accepted.
+    pub client_ca: Option<PathBuf>,
+    /// Lists of client certificates that are no longer.
+    pub client_crl: Vec<PathBuf>,
+    /// Who opens and seals records once a handshake is over.
+    pub record_layer: Layer,
+    pub handshake_timeout_secs: u16,
+}
+
+/// A chain of certificates, the server's own first, and the key that goes with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    pub chain: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Whether clients show certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    None,
+    Optional,
+    Required,
+}
+
+/// What TLS handshakes may take of the time of the shards, per second and shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handshakes {
+    pub full_per_sec: u32,
+    /// By a ticket.
+    pub resumed_per_sec: u32,
 }
 
 /// One Kafka, with one lane to it.

@@ -117,6 +117,7 @@ impl World {
         self.take_half_connect(socket);
         self.exchanges.remove(&socket);
         self.links.origins.remove(&socket);
+        self.departures.remove(&socket);
     }
 
     /// The first part of a CONNECT, if one was kept.

@@ -252,7 +252,7 @@ mod tests {
     fn links(packet_bytes_max: Option<u32>) -> Links {
         let mut listener = Listener::plain("mqtt".into(), (Ipv4Addr::LOCALHOST, 0).into());
         listener.packet_bytes_max = packet_bytes_max;
-        Links::new(Arc::new([Door::new(listener)]))
+        Links::new(Arc::new([Door::new(listener, None)]))
     }
 
     #[test]

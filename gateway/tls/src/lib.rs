@@ -99,6 +99,8 @@ mod capture;
 
 mod clock;
 
+pub mod hello;
+
 pub mod frame;
 
 mod fault;
