@@ -76,7 +76,7 @@ fn listener(section: &mut Section<'_>, name: String, others: &[Listener]) -> Opt
     let (protocol, is_secure) = protocol.unwrap_or((Protocol::Mqtt, false));
     let is_plain = protocol == Protocol::Mqtt && !is_secure;
     let address = address(section, is_plain, others);
-    let tls = tls::of_listener(section, protocol, is_secure);
+    let tls = tls::of_listener(section, &name, protocol, is_secure);
     let path = path(section, protocol);
     let proxy = proxy(section);
     let connections_max = section.number("max_connections", 1..=CONNECTIONS_MAX - 1);

@@ -29,6 +29,7 @@ const RATE_MAX: u64 = 1_000_000;
 /// What a listener asks of TLS, proven by reading its files; `None` where it asks for none.
 pub(super) fn of_listener(
     section: &mut Section<'_>,
+    name: &str,
     protocol: Protocol,
     is_secure: bool,
 ) -> Option<Box<Tls>> {
@@ -44,7 +45,7 @@ pub(super) fn of_listener(
         return None;
     }
     let places = KEYS.map(|key| (key, section.place_of(key)));
-    let certificates = certificates(section);
+    let certificates = certificates(section, name);
     let tls12 = versions(section);
     let (client_auth, client_ca, client_crl) = clients(section);
     let layers = [("lean", Layer::Lean), ("rustls", Layer::Rustls)];
@@ -71,7 +72,7 @@ pub(super) fn of_listener(
     Some(Box::new(tls))
 }
 
-fn certificates(section: &mut Section<'_>) -> Option<Vec<Certificate>> {
+fn certificates(section: &mut Section<'_>, name: &str) -> Option<Vec<Certificate>> {
     section.require("certificates", CERTIFICATES_RIGHT);
     let place = section.place_of("certificates");
     let is_there = section.has("certificates");
@@ -82,7 +83,7 @@ fn certificates(section: &mut Section<'_>) -> Option<Vec<Certificate>> {
     }
     let mut certificates = Vec::new();
     for entry in entries {
-        let mut child = section.child_of("certificates".to_string(), entry)?;
+        let mut child = section.child_of(format!("[listen.{name}].certificates"), entry)?;
         child.require("chain", CERTIFICATES_RIGHT);
         child.require("key", CERTIFICATES_RIGHT);
         let (chain, key) = (child.text("chain"), child.text("key"));

@@ -106,9 +106,8 @@ fn carry(
     let mut tls = ClientConnection::new(config, name).expect("the configuration is whole");
     let (mut has_left, mut has_shown) = (false, false);
     let end = loop {
-        if flush(&mut tls, &mut sealed, piece_bytes).is_err() {
-            // What the gateway said before it closed is still to be read.
-        }
+        // What the gateway said before it closed is still to be read.
+        let _ = flush(&mut tls, &mut sealed, piece_bytes);
         let (from_plain, from_sealed) = readable(&plain, &sealed, has_left);
         if from_plain {
             let mut chunk = [0; 16 << 10];
