@@ -230,15 +230,15 @@ def main():
 
 def _outside(knob, trial, index):
     wanted = {CHILD_EHASH: trial.get("ehash"), TCP_MEM: trial.get("tcp_mem")}
-    before = {knob: knob.read_text() for knob, value in wanted.items() if value is not None}
-    for knob in before:
-        knob.write_text(str(wanted[knob]))
+    before = {path: path.read_text() for path, value in wanted.items() if value is not None}
+    for path in before:
+        path.write_text(str(wanted[path]))
     try:
         command = ["unshare", "--net", sys.executable, sys.argv[0], knob, "--inside", str(index)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     finally:
-        for knob, value in before.items():
-            knob.write_text(value)
+        for path, value in before.items():
+            path.write_text(value)
     if done.returncode != 0:
         raise RuntimeError(f"{trial['name']}: see above")
     return json.loads(done.stdout.splitlines()[-1])

@@ -1,11 +1,14 @@
 //! The `[downlink.NAME]` tables: which Kafka topics go to devices, and how.
 
+use std::ops::RangeInclusive;
+
 use tributary_proto::version::Qos;
 
 use super::faults::{Place, suggest};
 use super::section::Section;
-use super::settings::{Cluster, Downlink, EMBEDDED_CLUSTER, Kafka};
+use super::settings::{Cluster, Downlink, EMBEDDED_CLUSTER, Kafka, Sharing};
 use crate::kafka::downlink::{From, Rule, Template, TrayTerms};
+use crate::kafka::topic_name;
 
 const TOPIC_RIGHT: &str = "name the Kafka topic that is read";
 const TO_RIGHT: &str = "write a template, as in \"dev/{key}/cmd\", or leave it out for the header \
@@ -17,6 +20,13 @@ const GROUP_RIGHT: &str = "write a name of 1 to 100 letters, digits, dots, dashe
 /// Kafka's own bound on a group id is far above; a metric and a log line show it.
 const NAME_BYTES_MAX: usize = 100;
 
+const HANDOFFS_RIGHT: &str = "name a Kafka topic of 1 to 249 letters, digits, dots, dashes or \
+                              underscores, which nothing else uses";
+const SESSION_TIMEOUT_SECS_DEFAULT: u64 = 30;
+/// Kafka's own bounds unless its brokers are told otherwise (`group.min.session.timeout.ms`,
+/// `group.max.session.timeout.ms`).
+const SESSION_TIMEOUT_SECS: RangeInclusive<u64> = 6..=1_800;
+
 const WAITING_MAX_DEFAULT: u64 = 100;
 const UNCOMMITTED_MAX_DEFAULT: u64 = 100_000;
 
@@ -24,6 +34,7 @@ const UNCOMMITTED_MAX_DEFAULT: u64 = 100_000;
 pub(super) struct DownlinkPlaces {
     cluster: Place,
     topic: Place,
+    gateways: Place,
 }
 
 /// The downlinks as written, in the order of their names.
@@ -36,6 +47,7 @@ pub(super) fn read(top: &mut Section<'_>) -> (Vec<Downlink>, Vec<DownlinkPlaces>
             places.push(DownlinkPlaces {
                 cluster: section.place_of("cluster"),
                 topic: section.place_of("topic"),
+                gateways: section.place_of("gateways"),
             });
             downlinks.push(downlink(&mut section, name, index as u16));
             section.close();
@@ -56,6 +68,9 @@ fn downlink(section: &mut Section<'_>, name: String, index: u16) -> Downlink {
         let wrong = format!("is \"{group}\"");
         section.fault(place.clone(), "group", wrong, GROUP_RIGHT);
     }
+    let group = group.map_or_else(|| GROUP_DEFAULT.to_owned(), |(group, _)| group);
+    let sharing = sharing(section, &group);
+    let device_place = section.place_of("device");
     let latest = section.boolean("latest").unwrap_or(false);
     let drops = [("oldest", false), ("newest", true)];
     let rule = Rule {
@@ -84,14 +99,46 @@ fn downlink(section: &mut Section<'_>, name: String, index: u16) -> Downlink {
                 .unwrap_or(WAITING_MAX_DEFAULT) as usize,
             drops_newest: section.choice("drop", &drops, &[]).unwrap_or(false),
             latest,
+            several: sharing.is_some(),
         },
     };
+    if sharing.is_some() && rule.device.is_none() {
+        let wrong = "is \"\", and gateways is \"several\"";
+        let right = "name a device, or leave gateways out: what is for everyone each gateway hands \
+                     off to its own, and commits for itself";
+        section.fault(device_place, "device", wrong, right);
+    }
     Downlink {
         name,
         cluster: cluster.unwrap_or_default(),
-        group: group.map_or_else(|| GROUP_DEFAULT.to_owned(), |(group, _)| group),
+        group,
+        sharing,
         rule,
     }
+}
+
+/// How a downlink is shared with other gateways, if it is.
+fn sharing(section: &mut Section<'_>, group: &str) -> Option<Sharing> {
+    let gateways = [("one", false), ("several", true)];
+    if !section.choice("gateways", &gateways, &[]).unwrap_or(false) {
+        for key in ["handoffs", "session_timeout_secs"] {
+            let wrong = "means something only where gateways is \"several\"";
+            section.forbid(key, wrong, "leave it out, or write gateways = \"several\"");
+        }
+        return None;
+    }
+    let handoffs = section.text("handoffs");
+    let is_wrong = |name: &str| !topic_name::is_legal(name);
+    if let Some((name, place)) = handoffs.as_ref().filter(|(name, _)| is_wrong(name)) {
+        let wrong = format!("is \"{name}\"");
+        section.fault(place.clone(), "handoffs", wrong, HANDOFFS_RIGHT);
+    }
+    Some(Sharing {
+        handoffs: handoffs.map_or_else(|| format!("{group}.handoffs"), |(name, _)| name),
+        session_timeout_secs: section
+            .number("session_timeout_secs", SESSION_TIMEOUT_SECS)
+            .unwrap_or(SESSION_TIMEOUT_SECS_DEFAULT),
+    })
 }
 
 /// A template; none when it is empty, or not written and has no default.
@@ -164,10 +211,43 @@ pub(super) fn settle_clusters(
             top.fault(places[index].topic.clone(), &key, wrong, right);
         }
     }
+    for (index, downlink) in downlinks.iter().enumerate() {
+        check_sharing(downlink, &downlinks[..index], &places[index], clusters, top);
+    }
     match (downlinks, clusters) {
         ([], _) => kafka,
         (_, []) => Kafka::Embedded,
         _ => Kafka::Named,
+    }
+}
+
+/// What is shared must be there for others, and the same for all that commit under one group.
+fn check_sharing(
+    downlink: &Downlink,
+    earlier: &[Downlink],
+    places: &DownlinkPlaces,
+    clusters: &[Cluster],
+    top: &mut Section<'_>,
+) {
+    let Some(sharing) = &downlink.sharing else {
+        return;
+    };
+    let key = format!("[downlink.{}].gateways", downlink.name);
+    let mut fault = |wrong: String, right| top.fault(places.gateways.clone(), &key, wrong, right);
+    if clusters.is_empty() {
+        let wrong = "is \"several\", and the embedded Kafka is of one gateway alone".to_owned();
+        fault(wrong, "add a table [kafka.NAME], or leave gateways out");
+    }
+    let is_of_group = |other: &&Downlink| {
+        (&other.cluster, &other.group) == (&downlink.cluster, &downlink.group)
+            && other.sharing.as_ref().is_some_and(|other| other != sharing)
+    };
+    if let Some(other) = earlier.iter().find(is_of_group) {
+        let wrong = format!(
+            "[downlink.{}] has the same group and another handoffs or session_timeout_secs",
+            other.name
+        );
+        fault(wrong, "write the same in both, or another group");
     }
 }
 

@@ -39,8 +39,8 @@ pub use faults::{Fault, Faults, Place};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
     Address, Certificate, ClientAuth, Cluster, Control, Downlink, Drain, EMBEDDED_CLUSTER,
-    Handshakes, Kafka, Listener, Log, Mqtt, Overload, Protocol, QueueDrop, Settings, Shards, Store,
-    Tls, Token,
+    Handshakes, Kafka, Listener, Log, Mqtt, Overload, Protocol, QueueDrop, Settings, Shards,
+    Sharing, Store, Tls, Token,
 };
 
 /// The settings of a run with these arguments in this environment.

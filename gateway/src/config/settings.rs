@@ -198,9 +198,20 @@ pub struct Downlink {
     pub name: String,
     /// The name of its cluster.
     pub cluster: String,
-    /// Offsets are committed under this and the name of the node.
+    /// Offsets are committed under this, and the name of the node unless others share it.
     pub group: String,
+    /// How it is shared with other gateways; none: this one has its devices for itself.
+    pub sharing: Option<Sharing>,
     pub rule: downlink::Rule,
+}
+
+/// How a downlink is shared by several gateways.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sharing {
+    /// The Kafka topic in which they announce what was handed off.
+    pub handoffs: String,
+    /// How long one that is gone keeps the partitions for which it commits.
+    pub session_timeout_secs: u64,
 }
 
 /// What a client may do.

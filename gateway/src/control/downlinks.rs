@@ -10,7 +10,7 @@ use crate::kafka::downlink::{Dropped, Reading};
 
 type Metric = (&'static str, &'static str, Kind, fn(&Reading) -> u64);
 
-const METRICS: [Metric; 6] = [
+const METRICS: [Metric; 10] = [
     (
         "tributary_downlink_records",
         "Records read from the Kafka topics that go to devices",
@@ -22,6 +22,12 @@ const METRICS: [Metric; 6] = [
         "Those of them that their device has",
         Kind::Counter,
         |reading| reading.handed_off,
+    ),
+    (
+        "tributary_downlink_handed_off_elsewhere",
+        "Those of them that another gateway has announced to be done with",
+        Kind::Counter,
+        |reading| reading.elsewhere,
     ),
     (
         "tributary_downlink_pending",
@@ -40,6 +46,24 @@ const METRICS: [Metric; 6] = [
         "Partitions that are read",
         Kind::Gauge,
         |reading| reading.partitions,
+    ),
+    (
+        "tributary_downlink_partitions_owned",
+        "Partitions whose offsets this gateway commits",
+        Kind::Gauge,
+        |reading| reading.owned,
+    ),
+    (
+        "tributary_downlink_announced",
+        "Records that other gateways were told to be done with",
+        Kind::Counter,
+        |reading| reading.announced,
+    ),
+    (
+        "tributary_downlink_announcements_heard",
+        "Records of which any gateway has told so, this one among them",
+        Kind::Counter,
+        |reading| reading.heard,
     ),
     (
         "tributary_downlink_lag",

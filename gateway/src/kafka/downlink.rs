@@ -10,15 +10,34 @@
 //!
 //! Kafka is the durable copy: nothing is written down here, and an offset is committed only when
 //! nothing before it is open. So a gateway that is killed reads again what was not handed off.
+//!
+//! Where several gateways share a downlink, each of them does this with all partitions. They tell
+//! each other of hand-offs, and one commits:
+//!
+//! ```text
+//!  Fate: handed off --> Announcer --> topic of announcements --> every reader: closed in its
+//!                                                                ledger, out of the tray
+//!  ledger --> Owner, a member of the group: commits for the partitions that the group gives it
+//! ```
 
-mod catch_up;
-mod command;
+mod reader;
+
+mod announcer;
 mod committer;
+mod ends;
+mod owner;
+mod partitions;
+
 mod consumer;
+
+mod announcement;
+mod catch_up;
+mod early;
 mod ledger;
 mod marks;
-mod partitions;
-mod reader;
+mod varint;
+
+mod command;
 mod rule;
 mod tally;
 mod template;
@@ -27,7 +46,10 @@ mod tests;
 
 #[cfg(test)]
 pub(crate) use command::FatesForTest;
-pub use command::{Command, CommandSink, Dropped, Fate, Origin, TrayTerms, Withdrawal};
+pub use command::{
+    CaughtUp, Command, CommandSink, Desk, Dropped, Fate, Origin, TrayTerms, Withdrawal,
+};
+pub use owner::Membership;
 pub use reader::{Downlink, DownlinkConfig, DownlinkError};
 pub use rule::{From, Record, Rule};
 pub use tally::{Reading, Tally};

@@ -26,6 +26,10 @@ pub const DOWNLINK_RECORD_BYTES_MAX: usize = 16 << 20;
 pub const DOWNLINK_OPEN_BYTES_MAX: usize = 64 << 20;
 /// Records that a downlink reads before it looks at what became of earlier ones.
 pub const DOWNLINK_RECORDS_PER_TURN: usize = 512;
+/// Records that one announcement names, of ten bytes each at the worst, below Kafka's own 1 MB.
+pub const DOWNLINK_ANNOUNCEMENT_RECORDS_MAX: usize = 50_000;
+/// Hand-offs that wait to be announced; then nothing more is read.
+pub const DOWNLINK_UNANNOUNCED_MAX: usize = 1 << 20;
 
 /// One block is one ProduceRequest, so it stays below librdkafka's `batch.size` and Kafka's own
 /// `message.max.bytes` (both 1 MB), else it is cut again below us.
@@ -88,6 +92,7 @@ const _: () = assert!(BLOCK_BYTES_MAX < 1_000_000);
 const _: () = assert!(HOLD_RECORDS_MAX <= REPLAY_RECORDS_MAX as u64);
 const _: () = assert!(SLOW_AFTER.as_secs() < DOWN_AFTER_SECS_DEFAULT);
 const _: () = assert!(BLOCK_RECORDS_MAX < 10_000);
+const _: () = assert!(DOWNLINK_ANNOUNCEMENT_RECORDS_MAX * 10 < 1_000_000);
 const _: () = assert!(FLIGHTS_MAX <= 1 << 16);
 const _: () = assert!(FLIGHTS_PER_PARTITION_MAX <= FLIGHTS_PER_LEADER_MAX);
 const _: () = assert!(PENDING_RECORDS_MAX_DEFAULT <= PENDING_RECORDS_CEILING);

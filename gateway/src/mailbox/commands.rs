@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 
 use super::{Mailboxes, Note};
-use crate::kafka::downlink::{Command, CommandSink, Withdrawal};
+use crate::kafka::downlink::{CaughtUp, Command, CommandSink, Withdrawal};
 
 /// The letter boxes of all shards, as a reader sees them.
 pub struct Commands {
@@ -45,5 +45,10 @@ impl CommandSink for Commands {
     /// A withdrawal needs no room: there is at most one for each command that was left before.
     fn withdraw(&self, shard: usize, withdrawal: Withdrawal) {
         self.leave_note(shard, Note::Withdraw(withdrawal));
+    }
+
+    /// Neither does this: a reader tells so fifty times a second at most.
+    fn tell_caught_up(&self, shard: usize, caught_up: CaughtUp) {
+        self.leave_note(shard, Note::CaughtUp(caught_up));
     }
 }

@@ -7,7 +7,7 @@ use tributary_proto::message::Message;
 use tributary_proto::reason::Reason;
 use tributary_proto::retained::Cursor;
 
-use crate::kafka::downlink::{Command, Withdrawal};
+use crate::kafka::downlink::{CaughtUp, Command, Withdrawal};
 
 /// A note between shards.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub enum Note {
     Command(Command),
     /// Such a record need not be kept.
     Withdraw(Withdrawal),
+    /// All records that were in Kafka when you asked stand before this.
+    CaughtUp(CaughtUp),
     /// A claim of one of your clients is settled.
     Settled { claim: NonZeroU64, reason: Reason },
 }
@@ -81,7 +83,7 @@ impl Note {
             Self::ToGroup(to) => to.message.bytes(),
             Self::Found { messages, .. } => messages.iter().map(|message| message.bytes()).sum(),
             Self::Command(command) => command.message.bytes(),
-            Self::Search(_) | Self::Settled { .. } | Self::Withdraw(_) => 0,
+            Self::Search(_) | Self::Settled { .. } | Self::Withdraw(_) | Self::CaughtUp(_) => 0,
         };
         size_of::<Self>() + messages
     }

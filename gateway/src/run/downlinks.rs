@@ -1,14 +1,16 @@
-//! Starts the readers of the Kafka topics that go to devices, one for each cluster and group.
+//! Starts the readers of the Kafka topics that go to devices, one for each cluster and group, and
+//! another one where a group is shared with other gateways.
 
 use std::collections::BTreeMap;
 use std::hash::RandomState;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Refusal;
 use super::lanes::Lanes;
 use crate::config::{self, Settings};
 use crate::kafka::Properties;
-use crate::kafka::downlink::{Downlink, DownlinkConfig, Tally};
+use crate::kafka::downlink::{Downlink, DownlinkConfig, Membership, Tally};
 use crate::mailbox::{Commands, Mailboxes};
 
 /// The readers of a running gateway.
@@ -30,22 +32,33 @@ impl Downlinks {
         }
         let node = node_name(settings)?;
         let sink = Arc::new(Commands::new(mailboxes.clone(), hasher));
-        let mut parts: BTreeMap<(&str, &str), Vec<&config::Downlink>> = BTreeMap::new();
+        let mut parts: BTreeMap<(&str, &str, bool), Vec<&config::Downlink>> = BTreeMap::new();
         for downlink in &settings.downlinks {
-            let part = parts.entry((&downlink.cluster, &downlink.group));
+            let is_shared = downlink.sharing.is_some();
+            let part = parts.entry((&downlink.cluster, &downlink.group, is_shared));
             part.or_default().push(downlink);
         }
-        for ((name, group), downlinks) in parts {
+        for ((name, group, _), downlinks) in parts {
             let cluster = settings.clusters.iter().find(|one| one.name == name);
             let brokers = match lanes.embedded_brokers() {
                 Some(brokers) => vec![brokers.to_owned()],
                 None => cluster.map_or_else(Vec::new, |cluster| cluster.brokers.clone()),
             };
+            // All that share a group share it in the same way.
+            let sharing = downlinks.iter().find_map(|one| one.sharing.as_ref());
             let config = DownlinkConfig {
                 cluster: name.to_owned(),
                 brokers,
                 properties: cluster.map_or_else(Properties::default, |one| one.properties.clone()),
-                group_id: format!("{group}.{node}"),
+                group_id: match &sharing {
+                    None => format!("{group}.{node}"),
+                    Some(_) => group.to_owned(),
+                },
+                membership: sharing.map(|sharing| Membership {
+                    node: node.clone(),
+                    session_timeout: Duration::from_secs(sharing.session_timeout_secs),
+                    handoffs: sharing.handoffs.clone(),
+                }),
                 rules: downlinks.iter().map(|one| one.rule.clone()).collect(),
             };
             let group_id = config.group_id.clone();

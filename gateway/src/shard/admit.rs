@@ -179,16 +179,15 @@ impl World {
         connect_bytes: usize,
     ) -> Entrance {
         let earlier = self.clients.by_id(connect.client_id);
+        if self.is_door_full(socket, earlier) {
+            self.book().bounds_hit.add(crate::bound::LISTENER, 1);
+            return self.turn_away_for(Overload::Table, socket, connect.version, 0);
+        }
         if let Some(index) = earlier {
             self.end(index, Close::TakenOver);
         }
         // Whoever takes its own place over needs no new one.
         let is_crowded = self.shed.is_crowded && earlier.is_none();
-        let door = self.links.door(socket);
-        if door.is_full() {
-            self.book().bounds_hit.add(crate::bound::LISTENER, 1);
-            return self.turn_away_for(Overload::Table, socket, connect.version, 0);
-        }
         if is_crowded || self.connected.load(Ordering::Relaxed) >= self.connections_max {
             self.book().bounds_hit.add(crate::bound::CLIENTS, 1);
             return self.turn_away_for(Overload::Table, socket, connect.version, 0);
@@ -349,6 +348,7 @@ impl World {
         tracing::debug!(
             client = connect.client_id,
             address,
+            certificate = client.and_then(Client::certified_name),
             shard = self.index,
             "connected"
         );

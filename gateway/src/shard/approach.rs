@@ -19,7 +19,6 @@ pub(super) struct Origin {
     /// The device's own address.
     pub address: Option<SocketAddr>,
     /// The name in its certificate, which the balancer has verified.
-    #[allow(dead_code, reason = "identity by certificate will ask for it")]
     pub tls_client_name: Option<Box<str>>,
 }
 
@@ -44,6 +43,17 @@ pub(super) struct Passage {
 }
 
 impl World {
+    /// Whether the listener of a socket has all the clients that it may have. Whoever takes its own
+    /// place over needs no new one.
+    pub(super) fn is_door_full(&self, socket: Socket, earlier: Option<u32>) -> bool {
+        let door = self.links.door(socket);
+        let earlier = earlier.and_then(|index| self.clients.look(index));
+        let earlier = earlier.filter(|client| client.session.is_connected());
+        let has_place =
+            earlier.is_some_and(|client| std::ptr::eq(self.links.door(client.socket()), door));
+        door.is_full() && !has_place
+    }
+
     /// What goes along with a socket that leaves; nothing where it came by a plain door.
     pub(super) fn pack(&mut self, socket: Socket, foreword: Vec<u8>) -> Option<Box<Passage>> {
         let (link, decoder) = self.links.take(socket)?;

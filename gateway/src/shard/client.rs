@@ -215,8 +215,16 @@ impl Client {
 
     /// The device's own address, if a balancer has told it.
     pub(super) fn address(&self) -> Option<SocketAddr> {
-        let origin = self.extra.as_ref()?.origin.as_ref()?;
-        origin.address
+        self.origin()?.address
+    }
+
+    /// The name in the device's certificate, if a balancer has verified it and told it.
+    pub(super) fn certified_name(&self) -> Option<&str> {
+        self.origin()?.tls_client_name.as_deref()
+    }
+
+    fn origin(&self) -> Option<&Origin> {
+        self.extra.as_ref()?.origin.as_deref()
     }
 
     /// When the wheel is to bring it up: at the end of its patience while it is connected, else at

@@ -148,8 +148,8 @@ impl Shard {
                 let bytes = self.planes[ring].ring.bytes_mut(&mut buffer);
                 let mqtt_bytes = self.world.on_read(socket, index, bytes);
                 self.planes[ring].ring.give_back(buffer);
-                // Nor does a newcomer notice two milliseconds; in a storm of them it saves a
-                // wake-up each.
+                // A newcomer is in no hurry either: it does not notice two milliseconds, and in a
+                // storm of them that saves a wake-up each.
                 if mqtt_bytes > 0 && mqtt_bytes != PINGREQ_BYTES {
                     self.gather.on_urgent();
                 }

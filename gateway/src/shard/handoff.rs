@@ -9,6 +9,7 @@
 //!
 //! Only a device for which something waits has a tray: an idle client costs nothing here.
 
+mod arrivals;
 mod tray;
 
 use std::collections::{BTreeMap, HashMap};
@@ -22,7 +23,8 @@ use tributary_proto::version::Qos;
 use super::offer::HANDOFF_SLOT;
 use super::world::World;
 use crate::kafka::Ticket;
-use crate::kafka::downlink::{Command, Dropped, Fate, Origin, Withdrawal};
+use crate::kafka::downlink::{CaughtUp, Command, Dropped, Fate, Origin, Withdrawal};
+use arrivals::Arrivals;
 use tray::Tray;
 
 /// What waits for the devices of one shard.
@@ -36,6 +38,9 @@ pub(super) struct Handoff {
     due: Vec<Arc<str>>,
     /// Devices whose session took no more.
     blocked: Vec<Arc<str>>,
+    arrivals: Arrivals,
+    /// Devices that have come too recently for what waits.
+    held: Vec<Arc<str>>,
     /// When commands expire, and whose.
     expiries: BTreeMap<u32, Vec<Arc<str>>>,
     /// Commands for everyone that are not safe with the store yet.
@@ -51,6 +56,7 @@ impl Handoff {
     }
 
     fn arrive(&mut self, device: Arc<str>, command: Command, now_sec: u32) {
+        self.arrivals.meet(&command);
         let expires_at_sec = command.message.expires_at_sec;
         if expires_at_sec != tributary_proto::message::Message::NEVER {
             let expiring = self.expiries.entry(expires_at_sec).or_default();
@@ -113,6 +119,26 @@ impl Handoff {
             tray.withdraw(&withdrawal.origin);
         }
         self.look_at(&withdrawal.device);
+    }
+
+    /// What waits for devices that came a while ago may go to them.
+    pub(super) fn on_caught_up(&mut self, caught_up: &CaughtUp) {
+        self.arrivals.on_caught_up(caught_up);
+        for device in mem::take(&mut self.held) {
+            if let Some(tray) = self.trays.get_mut(&device) {
+                tray.is_held = false;
+            }
+            self.look_at(&device);
+        }
+    }
+
+    /// Holds what waits for a device back until a reader has caught up.
+    fn hold(&mut self, device: &Arc<str>) {
+        if let Some(tray) = self.trays.get_mut(device)
+            && !mem::replace(&mut tray.is_held, true)
+        {
+            self.held.push(Arc::clone(device));
+        }
     }
 
     /// Sessions that took no more may do so again.
@@ -197,6 +223,7 @@ impl World {
 
     /// A client has come, or has subscribed: it gets what waits for it when the turn ends.
     pub(super) fn await_hand_off(&mut self, index: u32) {
+        self.handoff.arrivals.on_arrival(index);
         if self.handoff.trays.is_empty() {
             return;
         }
@@ -246,6 +273,10 @@ impl World {
             return None;
         }
         let (place, command) = self.handoff.trays.get(device)?.next_from(from)?;
+        if !self.handoff.arrivals.may_have(index, command) {
+            self.handoff.hold(device);
+            return Some(place + 1);
+        }
         let message = Arc::clone(&command.message);
         self.find_own(&message.topic);
         let found = mem::take(&mut self.found);

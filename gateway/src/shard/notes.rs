@@ -45,6 +45,7 @@ impl World {
             } => self.on_found(messages, search, is_last),
             Note::Command(command) => self.on_command(command),
             Note::Withdraw(withdrawal) => self.handoff.on_withdrawal(&withdrawal),
+            Note::CaughtUp(caught_up) => self.handoff.on_caught_up(&caught_up),
             Note::Settled { claim, reason } => self.on_settled(claim.get(), reason),
         }
     }

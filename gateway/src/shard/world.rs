@@ -324,7 +324,7 @@ impl World {
     pub(super) fn new(plan: WorldPlan) -> Self {
         let desks = plan.lanes.into_iter().map(Desk::new);
         let (handle, recovered) = plan.store.unzip();
-        let mut world = Self {
+        let world = Self {
             index: plan.index,
             shard_count: plan.shard_count,
             connections_max: plan.connections_max,
@@ -390,10 +390,14 @@ impl World {
             log_budget: LogBudget::default(),
             assigned_count: 0,
         };
+        world.restored(recovered)
+    }
+
+    fn restored(mut self, recovered: Option<Recovered>) -> Self {
         if let Some(recovered) = recovered {
-            world.restore(recovered);
+            self.restore(recovered);
         }
-        world
+        self
     }
 
     /// This shard's counters.

@@ -113,6 +113,25 @@ fn a_unix_socket_serves_the_clients_of_all_shards() {
 }
 
 #[test]
+fn a_balancer_may_come_by_a_unix_socket() {
+    let path = socket_path();
+    let required = "proxy_protocol = \"required\"\nproxy_from = [\"unix\"]\n";
+    let gateway = start(&format!("{}{required}", by_unix(&path)));
+    let mut stream = UnixStream::connect(&path).expect("the gateway listens");
+    let header = b"PROXY TCP6 2001:db8::7 2001:db8::1 40001 1883\r\n";
+    let connect = Connect::new(V311, "behind").encode();
+    ask(
+        &mut stream,
+        &[&header[..], &connect].concat(),
+        &[0x20, 2, 0, 0],
+    );
+    let before = gateway.metrics();
+    let mut direct = UnixStream::connect(&path).expect("the gateway listens");
+    direct.write_all(&connect).expect("the gateway reads");
+    gateway.wait_for_end("proxy_missing", &before);
+}
+
+#[test]
 fn the_file_of_a_unix_socket_goes_with_the_gateway_and_a_stale_one_is_replaced() {
     let path = socket_path();
     let mut gateway = start(&by_unix(&path));
@@ -180,6 +199,11 @@ fn a_listener_that_is_full_turns_newcomers_away_and_the_others_do_not() {
     let name = "tributary_bounds_hit_total";
     let hits = gateway.metrics().labelled(name, "bound", "listener");
     assert_eq!(hits, 2.0);
+    // Whoever is turned away has ended nobody's connection: `first` is here, and by another way.
+    let mut late = WebSocket::open(gateway.listener("web"));
+    late.send(&Connect::new(V5, "first").encode());
+    assert_eq!(late.expect(CONNACK).reason(), 0x89);
+    first.ping();
     // A client may take its own place over, and a place that was left is free again.
     let mut again = Client::connect_to(few, Connect::new(V5, "first")).0;
     first.expect_end(&[0x8E], "its client id came again");

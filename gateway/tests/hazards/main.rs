@@ -13,6 +13,7 @@ mod deadline;
 mod descriptors;
 mod downlink;
 mod downlink_kill;
+mod downlink_several;
 mod drain;
 mod groups;
 mod hammer;

@@ -29,6 +29,19 @@ fn binary_header(source: [u8; 4], port: u16) -> Vec<u8> {
     header
 }
 
+/// The same, with the name in a certificate that the balancer has verified [proxy-protocol 2.2.6].
+fn certified_header(source: [u8; 4], port: u16, name: &str) -> Vec<u8> {
+    let mut header = binary_header(source, port);
+    // Shown over TLS and in this connection, verification 0, and the name behind it.
+    let inner = [&[0x22, 0, name.len() as u8], name.as_bytes()].concat();
+    let value = [&[0x07, 0, 0, 0, 0][..], &inner].concat();
+    header.extend([0x20, 0, value.len() as u8]);
+    header.extend(&value);
+    let length = (header.len() - 16) as u16;
+    header[14..16].copy_from_slice(&length.to_be_bytes());
+    header
+}
+
 fn gateway() -> Gateway {
     Launch::default().listeners(LISTENERS).shards(2).start()
 }
@@ -72,6 +85,16 @@ fn the_address_in_the_header_stands_in_the_log_and_the_balancers_does_not() {
             .count(),
         0
     );
+}
+
+#[test]
+fn the_name_of_a_verified_certificate_stands_in_the_log() {
+    let gateway = gateway();
+    let header = certified_header([198, 51, 100, 9], 5_555, "device-0042");
+    let mut client = relayed(gateway.listener("relayed"), &header);
+    welcome(&mut client, "certified");
+    let name = "\"certificate\":\"device-0042\"";
+    gateway.wait_for_line(&["\"connected", "certified", name]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::support::client::Client;
 use crate::support::gateway::{Gateway, Launch};
 use crate::support::kafka::read_topic;
 use crate::support::websocket::*;
-use crate::support::wire::*;
+use crate::support::wire::{text as text_of, *};
 
 const PROTOCOL: &str = "Sec-WebSocket-Protocol: mqtt\r\n";
 
@@ -321,6 +321,37 @@ fn a_refusal_of_mqtt_comes_in_a_frame_and_a_close_frame_behind_it() {
     socket.send(&Connect::new(V5, "out-of-turn").encode());
     assert_eq!(socket.expect(DISCONNECT).reason(), 0x82);
     socket.expect_close(1008, "a second CONNECT [MQTT-3.1.0-2]");
+}
+
+#[test]
+fn an_exchange_of_authentication_goes_through_frames() {
+    const AUTH: u8 = 15;
+    let text = format!("{LISTENERS}[auth]\nscram_users = {{ user = \"pencil\" }}\n");
+    let gateway = Launch::default().listeners(&text).shards(2).start();
+    let auth = |data: &[u8]| {
+        let method = [&[0x15][..], &text_of(b"SCRAM-SHA-256")].concat();
+        [method, [&[0x16][..], &text_of(data)].concat()].concat()
+    };
+    for number in 0..4 {
+        let client_id = format!("proving-{number}");
+        let begins = auth(b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
+        let mut connect = Connect::new(V5, &client_id);
+        connect.properties = &begins;
+        let mut socket = WebSocket::open(gateway.listener("web"));
+        // A ping in the same breath: neither answer may be lost.
+        let bytes = [
+            client_frame(PING, b"?"),
+            client_frame(BINARY, &connect.encode()),
+        ];
+        socket.send_raw(&bytes.concat());
+        assert_eq!(socket.control(), Some((PONG, b"?".to_vec())));
+        assert_eq!(socket.expect(AUTH).body[0], 0x18, "continue");
+        let wrong = auth(b"c=biws,r=wrong,p=d3Jvbmc=");
+        let body = [vec![0x18], properties(V5, &wrong)].concat();
+        socket.send(&frame(0xF0, &body));
+        assert_eq!(socket.expect(CONNACK).reason(), 0x87, "not authorized");
+        socket.expect_close(1008, "it has not proven who it is");
+    }
 }
 
 #[test]

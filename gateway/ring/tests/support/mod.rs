@@ -4,7 +4,7 @@
 //! (`--test-threads=1 --skip clients_leave --skip five_thousand` keeps it to a few minutes; the one
 //! leak, of a ring dropped while a buffer was lent out, is intended: `--skip after_its_ring`).
 
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};

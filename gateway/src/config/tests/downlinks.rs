@@ -55,6 +55,82 @@ fn every_key_of_a_downlink_can_be_written_in_the_file_and_in_the_environment() {
 }
 
 #[test]
+fn a_downlink_is_shared_by_several_gateways_when_it_says_so() {
+    let text = "[kafka.main]\nbrokers = [\"a:1\"]\n\
+                [downlink.c]\ntopic = \"c\"\ngateways = \"several\"\ngroup = \"g\"\n";
+    let settings = good(text, &[]);
+    let downlink = &settings.downlinks[0];
+    let sharing = downlink.sharing.as_ref().expect("it is shared");
+    assert_eq!(
+        (&*sharing.handoffs, sharing.session_timeout_secs),
+        ("g.handoffs", 30)
+    );
+    assert!(downlink.rule.terms.several);
+    let env = [
+        ("TRIBUTARY_DOWNLINK__C__HANDOFFS", "told"),
+        ("TRIBUTARY_DOWNLINK__C__SESSION_TIMEOUT_SECS", "6"),
+    ];
+    let settings = good(text, &env);
+    let sharing = settings.downlinks[0]
+        .sharing
+        .as_ref()
+        .expect("it is shared");
+    assert_eq!(
+        (&*sharing.handoffs, sharing.session_timeout_secs),
+        ("told", 6)
+    );
+    let env = [("TRIBUTARY_DOWNLINK__C__GATEWAYS", "one")];
+    let settings = good(text, &env);
+    let downlink = &settings.downlinks[0];
+    assert!(downlink.sharing.is_none() && !downlink.rule.terms.several);
+}
+
+#[test]
+fn what_cannot_be_shared_is_told_with_its_line() {
+    let kafka = "[kafka.main]\nbrokers = [\"a:1\"]\n";
+    let shared = "[downlink.c]\ntopic = \"c\"\ngateways = \"several\"\n";
+    for (text, wanted) in [
+        (
+            format!("{kafka}{shared}device = \"\"\n"),
+            "6: [downlink.c].device: is \"\", and",
+        ),
+        (
+            shared.to_owned(),
+            "3: [downlink.c].gateways: is \"several\", and the embedded",
+        ),
+        (
+            format!(
+                "{kafka}{shared}[downlink.d]\ntopic = \"d\"\ngateways = \"several\"\n\
+                     session_timeout_secs = 7\n"
+            ),
+            "8: [downlink.d].gateways: [downlink.c] has the same group and another",
+        ),
+        (
+            format!("{kafka}{shared}handoffs = \"a/b\"\n"),
+            "6: [downlink.c].handoffs: is \"a/b\"; name a Kafka topic",
+        ),
+        (
+            format!("{kafka}{shared}session_timeout_secs = 5\n"),
+            "6: [downlink.c].session_timeout_secs: is 5; a number from 6 to 1800",
+        ),
+        (
+            "[downlink.c]\ntopic = \"c\"\nhandoffs = \"h\"\n".to_owned(),
+            "3: [downlink.c].handoffs: means something only where gateways",
+        ),
+        (
+            "[downlink.c]\ntopic = \"c\"\ngateways = \"both\"\n".to_owned(),
+            "3: [downlink.c].gateways: \"both\" is unknown; there is: one, several",
+        ),
+    ] {
+        let told = faults(&text, &[]);
+        let [told] = &told[..] else {
+            panic!("{text}: {told:?}")
+        };
+        assert!(told.starts_with(wanted), "{text}: {told}");
+    }
+}
+
+#[test]
 fn a_compacted_topic_is_read_from_its_begin() {
     let text = "[downlink.states]\ntopic = \"states\"\nlatest = true\n";
     assert_eq!(good(text, &[]).downlinks[0].rule.from, From::Begin);

@@ -84,6 +84,7 @@ mod tests {
                 waiting_max: 10,
                 drops_newest: false,
                 latest: true,
+                several: false,
             }),
             origin: Origin::for_test(0).0,
         }

@@ -1,6 +1,7 @@
 //! A record on its way to a device, and the way back for what became of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_queue::SegQueue;
 use tributary_proto::message::Message;
@@ -12,7 +13,7 @@ pub struct Command {
     pub device: Option<Arc<str>>,
     /// What it gets.
     pub message: Arc<Message>,
-    /// There is nothing to get: earlier ones with this topic are void.
+    /// There is nothing to get, or nothing more: earlier ones with this topic are void.
     pub is_tombstone: bool,
     pub terms: Arc<TrayTerms>,
     pub origin: Origin,
@@ -29,6 +30,8 @@ pub struct TrayTerms {
     pub drops_newest: bool,
     /// Of those with one topic only the newest counts.
     pub latest: bool,
+    /// Other gateways hand off records of this rule as well.
+    pub several: bool,
 }
 
 /// Where a command was read, and where its fate is told: exactly once, or once by each shard when
@@ -46,6 +49,20 @@ pub struct Origin {
 #[derive(Debug, Default)]
 pub(super) struct Post {
     pub(super) fates: SegQueue<(u32, u64, Fate)>,
+    /// How often a shard has asked to be told once everything there is now was read.
+    pub(super) asked: AtomicU64,
+}
+
+/// Names a reader, and asks it.
+#[derive(Clone, Debug)]
+pub struct Desk(Arc<Post>);
+
+/// A reader has left with the shards everything that was in Kafka when this question was asked.
+#[derive(Clone, Debug)]
+pub struct CaughtUp {
+    pub desk: Desk,
+    /// The number of the question; it answers all earlier ones as well.
+    pub asked: u64,
 }
 
 /// What became of a command.
@@ -53,6 +70,8 @@ pub(super) struct Post {
 pub enum Fate {
     /// The device has it.
     HandedOff,
+    /// Another gateway has told that it is done with it.
+    Elsewhere,
     /// It will not get it from this gateway.
     Dropped(Dropped),
 }
@@ -95,12 +114,53 @@ pub trait CommandSink: Send + Sync {
     fn has_room(&self, shard: usize, bytes: usize) -> bool;
     fn leave(&self, shard: usize, command: Command);
     fn withdraw(&self, shard: usize, withdrawal: Withdrawal);
+    fn tell_caught_up(&self, shard: usize, caught_up: CaughtUp);
+}
+
+impl Desk {
+    /// Asks to be told once everything that is in Kafka now was left with the shards; gives the
+    /// number of the question.
+    pub fn ask(&self) -> u64 {
+        self.0.asked.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// Whether both name the same reader.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl CaughtUp {
+    pub(super) fn new(post: &Arc<Post>, asked: u64) -> Self {
+        Self {
+            desk: Desk(Arc::clone(post)),
+            asked,
+        }
+    }
+}
+
+impl Fate {
+    /// Whether the others cannot know of it by themselves, and must not wait any longer.
+    ///
+    /// What the rule or a newer record decides is decided the same way everywhere. A bound that is
+    /// reached (`queue`, `window`) is one gateway's own.
+    pub(super) fn is_announced(self) -> bool {
+        match self {
+            Self::HandedOff | Self::Dropped(Dropped::TooLarge | Dropped::Refused) => true,
+            Self::Elsewhere | Self::Dropped(_) => false,
+        }
+    }
 }
 
 impl Origin {
     /// Tells what became of the command.
     pub fn tell(&self, fate: Fate) {
         self.post.fates.push((self.partition, self.number, fate));
+    }
+
+    /// The reader that it comes from.
+    pub fn desk(&self) -> Desk {
+        Desk(Arc::clone(&self.post))
     }
 
     /// Whether both name the same record.
@@ -177,5 +237,27 @@ impl Command {
     pub fn bytes(&self) -> usize {
         let device = self.device.as_deref().map_or(0, str::len);
         size_of::<Self>() + device + self.message.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_others_cannot_know_and_cannot_do_better_is_announced() {
+        let is_dropped_aloud = |why| Fate::Dropped(why).is_announced();
+        assert!(Fate::HandedOff.is_announced());
+        assert!([Dropped::TooLarge, Dropped::Refused].map(is_dropped_aloud) == [true; 2]);
+        let alone = [Dropped::Queue, Dropped::Window];
+        assert!(!alone.into_iter().any(is_dropped_aloud));
+        let everywhere = [
+            Dropped::Unaddressable,
+            Dropped::Expired,
+            Dropped::Superseded,
+            Dropped::Tombstone,
+        ];
+        assert!(!everywhere.into_iter().any(is_dropped_aloud));
+        assert!(!Fate::Elsewhere.is_announced(), "it was already");
     }
 }

@@ -46,6 +46,11 @@ pub(super) fn create(
     group_id: &str,
     events: Events,
 ) -> KafkaResult<Client> {
+    config(brokers, properties, group_id).create_with_context(events)
+}
+
+/// The settings of a consumer.
+pub(super) fn config(brokers: &[String], properties: &Properties, group_id: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers.join(","));
     let configured = properties.iter().map(|(name, value)| (&**name, &**value));
@@ -54,7 +59,7 @@ pub(super) fn create(
         config.set(name, value);
     }
     config.set("group.id", group_id);
-    config.create_with_context(events)
+    config
 }
 
 /// How far librdkafka has come with one partition.

@@ -10,6 +10,7 @@
 //! made anew.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The records of one partition from the first open one on.
@@ -22,6 +23,8 @@ pub(super) struct Ledger {
     next_offset: i64,
     /// Of the open ones.
     open_bytes: usize,
+    /// From this number on offsets ascend: before it the topic was another one.
+    ascends_from: u64,
 }
 
 #[derive(Debug)]
@@ -34,9 +37,9 @@ struct Entry {
     device: Option<Arc<str>>,
 }
 
-/// The oldest open record, which was given up.
+/// A record that was closed without asking the shard which has it.
 #[derive(Debug)]
-pub(super) struct GivenUp {
+pub(super) struct Closed {
     pub(super) number: u64,
     pub(super) offset: i64,
     pub(super) home: usize,
@@ -52,6 +55,7 @@ impl Ledger {
             first: 0,
             next_offset,
             open_bytes: 0,
+            ascends_from: 0,
         }
     }
 
@@ -82,6 +86,9 @@ impl Ledger {
         home: u16,
         device: Option<Arc<str>>,
     ) -> u64 {
+        if offset < self.next_offset {
+            self.ascends_from = self.first + self.entries.len() as u64;
+        }
         self.next_offset = offset + 1;
         self.open_bytes += bytes;
         self.entries.push_back(Entry {
@@ -94,16 +101,22 @@ impl Ledger {
         self.first + self.entries.len() as u64 - 1
     }
 
-    /// A record was read that nobody needs to tell of.
-    pub(super) fn pass(&mut self, offset: i64) {
+    /// A record was read that nobody needs to tell of; gives its number.
+    pub(super) fn pass(&mut self, offset: i64) -> u64 {
         let number = self.open(offset, 0, 1, 0, None);
         self.settle(number);
+        number
+    }
+
+    /// The offset of a record, as long as it is not forgotten.
+    pub(super) fn offset(&mut self, number: u64) -> Option<i64> {
+        self.entry(number).map(|entry| entry.offset)
     }
 
     /// One of its parties has told its fate; says whether that was the last, which happens once.
     pub(super) fn settle(&mut self, number: u64) -> bool {
         let Some(entry) = self.entry(number).filter(|entry| entry.parties > 0) else {
-            return false; // Given up before.
+            return false; // Given up, or handed off elsewhere.
         };
         entry.parties -= 1;
         let is_last = entry.parties == 0;
@@ -127,21 +140,47 @@ impl Ledger {
     }
 
     /// Gives the oldest open record up when there is too much behind it.
-    pub(super) fn give_up(&mut self, entries_max: usize, bytes_max: usize) -> Option<GivenUp> {
+    pub(super) fn give_up(&mut self, entries_max: usize, bytes_max: usize) -> Option<Closed> {
         if self.entries.len() <= entries_max && self.open_bytes <= bytes_max {
             return None;
         }
         // The first entry is open, or it would have gone.
-        let entry = self.entries.front_mut()?;
+        Some(self.close_unasked(0))
+    }
+
+    /// Closes the record at this offset, which was handed off by someone else, if it is open.
+    pub(super) fn close_at(&mut self, offset: i64) -> Option<Closed> {
+        let from = self.ascends_from.saturating_sub(self.first) as usize;
+        let (mut low, mut high) = (from.min(self.entries.len()), self.entries.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.entries[middle].offset < offset {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        let entry = self.entries.get(low)?;
+        (entry.offset == offset && entry.parties > 0).then(|| self.close_unasked(low))
+    }
+
+    /// The offsets of the open records within these bounds.
+    pub(super) fn open_within(&self, offsets: Range<i64>) -> Vec<i64> {
+        let open = self.open_offsets();
+        open.filter(|offset| offsets.contains(offset)).collect()
+    }
+
+    /// Closes the entry at this place, which is open.
+    fn close_unasked(&mut self, place: usize) -> Closed {
+        let entry = &mut self.entries[place];
         entry.parties = 0;
-        let given_up = GivenUp {
-            number: self.first,
+        let closed = Closed {
+            number: self.first + place as u64,
             offset: entry.offset,
             home: usize::from(entry.home),
             device: entry.device.take(),
         };
-        self.close(given_up.number);
-        Some(given_up)
+        self.close(closed.number);
+        closed
     }
 
     fn entry(&mut self, number: u64) -> Option<&mut Entry> {
@@ -219,6 +258,34 @@ mod tests {
         assert!(!ledger.settle(numbers[0]), "it was given up");
         let by_bytes = ledger.give_up(4, 29).expect("30 bytes are more than 29");
         assert_eq!(by_bytes.number, numbers[2]);
+    }
+
+    #[test]
+    fn what_others_have_handed_off_is_closed_by_its_offset() {
+        let mut ledger = Ledger::new(5);
+        for offset in [5, 6, 8, 9, 12] {
+            read(&mut ledger, offset);
+        }
+        let closed = ledger.close_at(8).expect("it is open");
+        assert_eq!((closed.number, closed.offset), (2, 8));
+        assert_eq!(closed.device.as_deref(), Some("device"));
+        for offset in [8, 7, 4, 13, -1] {
+            assert!(ledger.close_at(offset).is_none(), "offset {offset}");
+        }
+        assert!(!ledger.settle(2), "its shard comes too late");
+        assert_eq!(ledger.open_within(5..12), [5, 6, 9]);
+        assert!(ledger.close_at(5).is_some() && ledger.close_at(6).is_some());
+        assert_eq!((ledger.commit_offset(), ledger.open_bytes), (9, 20));
+    }
+
+    #[test]
+    fn only_the_records_of_a_topic_that_was_made_anew_are_closed_by_their_offsets() {
+        let mut ledger = Ledger::new(500);
+        for offset in [500, 501, 0, 1, 2] {
+            read(&mut ledger, offset);
+        }
+        assert!(ledger.close_at(501).is_none());
+        assert_eq!(ledger.close_at(1).map(|closed| closed.number), Some(3));
     }
 
     #[test]

@@ -9,16 +9,21 @@
 //!
 //! Records from the offset up to the end that are not named were done with. What does not fit is
 //! left out from behind: the end is then nearer, and what is beyond it is handed off again.
+//!
+//! Where several gateways share a downlink, `@` and a number follow: up to where their
+//! announcements are part of this.
+
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+use super::varint::{VARINT_BYTES_MAX, put_varint, take_varint};
 
 const FORM: &str = "1.";
 
 /// Kafka's own bound (`offset.metadata.max.bytes`) is 4,096 unless configured.
 const TEXT_BYTES_MAX: usize = 3_000;
-/// A varint of 64 bits.
-const VARINT_BYTES_MAX: usize = 10;
 
 /// What an earlier process knew of the records behind the offset it had committed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,6 +95,14 @@ impl Marks {
         (self.begin..self.end).contains(&offset) && self.open.binary_search(&offset).is_err()
     }
 
+    /// The records that were done with, as ranges of offsets.
+    pub(super) fn done(&self) -> impl Iterator<Item = Range<i64>> {
+        let begins = std::iter::once(self.begin).chain(self.open.iter().map(|open| open + 1));
+        let ends = self.open.iter().copied().chain([self.end]);
+        let ranges = begins.zip(ends).map(|(begin, end)| begin..end);
+        ranges.filter(|range| !range.is_empty())
+    }
+
     /// Behind the last record of which anything is known.
     pub(super) fn end(&self) -> i64 {
         self.end
@@ -107,25 +120,20 @@ impl Marks {
     }
 }
 
-fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        bytes.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
+const HEARD: char = '@';
+
+/// Adds up to where announcements were heard.
+pub(super) fn with_heard(mut marks: String, heard_to: i64) -> String {
+    marks.push(HEARD);
+    marks + &heard_to.to_string()
 }
 
-fn take_varint(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..u64::BITS).step_by(7) {
-        let (byte, after) = rest.split_first()?;
-        *rest = after;
-        value |= u64::from(byte & 0x7F) << shift;
-        if *byte < 0x80 {
-            return Some(value);
-        }
+/// Takes that off again; `None` when it is not there.
+pub(super) fn split_heard(text: &str) -> (&str, Option<i64>) {
+    match text.split_once(HEARD) {
+        Some((marks, heard_to)) => (marks, heard_to.parse().ok()),
+        None => (text, None),
     }
-    None
 }
 
 #[cfg(test)]
@@ -133,7 +141,7 @@ mod tests {
     use super::*;
 
     /// The offsets in a range that are not done with.
-    fn undone(marks: &Marks, range: std::ops::Range<i64>) -> Vec<i64> {
+    fn undone(marks: &Marks, range: Range<i64>) -> Vec<i64> {
         range.filter(|offset| !marks.is_done(*offset)).collect()
     }
 
@@ -145,8 +153,20 @@ mod tests {
             assert_eq!(undone(&marks, 100..1_000), open, "{text}");
             assert_eq!(marks.end(), 1_000);
             assert!(!marks.is_done(99) && !marks.is_done(1_000));
+            let done: Vec<i64> = marks.done().flatten().collect();
+            assert_eq!(done.len() + open.len(), 900);
+            assert!(done.iter().all(|offset| marks.is_done(*offset)));
         }
         assert_eq!(Marks::write(100, 100, std::iter::empty()), "");
+    }
+
+    #[test]
+    fn how_far_announcements_were_heard_stands_behind_the_marks() {
+        let marks = Marks::write(5, 500, [400].into_iter());
+        let text = with_heard(marks.clone(), 77);
+        assert_eq!(split_heard(&text), (&*marks, Some(77)));
+        assert_eq!(split_heard(&marks), (&*marks, None));
+        assert_eq!(split_heard("@x"), ("", None));
     }
 
     #[test]

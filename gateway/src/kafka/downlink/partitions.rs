@@ -36,6 +36,11 @@ pub(super) fn count(client: &Client, topic: &str) -> KafkaResult<i32> {
     }
 }
 
+/// Whether Kafka has an offset as committed for each of these.
+pub(super) fn are_committed(starts: &[Start]) -> bool {
+    starts.iter().all(|start| start.committed.is_some())
+}
+
 /// Where partitions begin that are not read yet; `is_first` when none of the topic is.
 ///
 /// A partition without a commit begins where the rule says only when the whole topic has none: else

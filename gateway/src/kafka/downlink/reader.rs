@@ -5,6 +5,7 @@
 //!               what waits for room in a mailbox; while there is some, nothing is read
 //!               some records -> rule -> ledger -> mailbox
 //!  now and then: commit; look for new partitions
+//!  with others:  announce what was handed off; hear what they announce
 //! ```
 
 use std::collections::{HashMap, VecDeque};
@@ -18,8 +19,10 @@ use super::catch_up::CatchUp;
 use super::command::{Command, CommandSink, Fate, Post};
 use super::committer::Committer;
 use super::consumer::{self, Client, Events, News};
+use super::early::Early;
 use super::ledger::Ledger;
 use super::marks::Marks;
+use super::owner::Membership;
 use super::rule::Rule;
 use super::tally::Tally;
 use crate::kafka::properties::{self, Properties};
@@ -27,6 +30,11 @@ use crate::kafka::properties::{self, Properties};
 mod commits;
 mod look;
 mod records;
+
+mod arrivals;
+mod others;
+
+use others::Others;
 
 /// What a reader is made with.
 #[derive(Clone, Debug)]
@@ -39,6 +47,8 @@ pub struct DownlinkConfig {
     pub properties: Properties,
     /// Under which offsets are committed.
     pub group_id: String,
+    /// How it shares its partitions with other gateways; none: it commits for itself alone.
+    pub membership: Option<Membership>,
     /// Each of a topic of its own.
     pub rules: Vec<Rule>,
 }
@@ -98,6 +108,15 @@ impl Downlink {
                 properties::describe(&error)
             ))
         })?;
+        let client = Arc::new(client);
+        let party = match &config.membership {
+            None => Committer::start(Arc::clone(&client)).map(Party::Alone),
+            Some(membership) => {
+                let others = Others::meet(&config, membership, &client, &news);
+                others.map(|others| Party::Several(Box::new(others)))
+            }
+        };
+        let party = party.map_err(|error| DownlinkError(error.to_string()))?;
         let feeds: Vec<Feed> = config
             .rules
             .into_iter()
@@ -105,12 +124,9 @@ impl Downlink {
             .collect();
         let tallies = feeds.iter().map(|feed| Arc::clone(&feed.tally)).collect();
         let shared = Arc::new(Shared::default());
-        let client = Arc::new(client);
-        let committer = Committer::start(Arc::clone(&client))
-            .map_err(|error| DownlinkError(error.to_string()))?;
         let reader = Reader {
             client,
-            committer,
+            party,
             news,
             feeds,
             partitions: Vec::new(),
@@ -155,17 +171,30 @@ impl Downlink {
 /// How long one wait for a record lasts. It is a whole number of milliseconds and a little, since
 /// rdkafka rounds what is left down to milliseconds and spins through the rest.
 const POLL: Duration = Duration::from_micros(100_050);
+/// The same where others are to be told soon.
+const POLL_WITH_OTHERS: Duration = Duration::from_micros(10_050);
 /// How long a reader waits for room in a mailbox before it looks again.
 const ROOM_WAIT: Duration = Duration::from_millis(2);
 const COMMIT_EVERY: Duration = Duration::from_millis(500);
 /// Kafka forgets the offsets of a group without members after `offsets.retention.minutes`, which
 /// is days: a topic that is quiet for longer must not be read anew.
 const COMMIT_ANEW_EVERY: Duration = Duration::from_secs(3_600);
+/// Beside a commit stands how far announcements were heard, and whoever starts hears them from
+/// there on: that must not be long ago.
+const SAY_ANEW_EVERY: Duration = Duration::from_secs(30);
 /// Between two looks for new partitions; and while there was no answer.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long the last commit may take.
 const LAST_COMMIT_MAX: Duration = Duration::from_secs(2);
+
+/// Who commits.
+enum Party {
+    /// This gateway, for itself.
+    Alone(Committer),
+    /// One of several gateways.
+    Several(Box<Others>),
+}
 
 /// One downlink.
 struct Feed {
@@ -188,8 +217,12 @@ struct Partition {
     committed: Option<(i64, String)>,
     /// What an earlier process has handed off already.
     marks: Marks,
+    /// What another gateway has handed off before it was read here.
+    early: Early,
     /// Its end, as it was told last.
     end: i64,
+    /// Up to where there is nothing that was not read, as it was told last.
+    quiet_to: i64,
 }
 
 /// What waits for room.
@@ -201,7 +234,7 @@ struct Stashed {
 
 struct Reader {
     client: Arc<Client>,
-    committer: Committer,
+    party: Party,
     news: Arc<News>,
     feeds: Vec<Feed>,
     partitions: Vec<Partition>,
@@ -231,7 +264,11 @@ impl Feed {
 impl Reader {
     fn run(mut self) {
         let start = Instant::now();
-        let (mut look_at, mut commit_at, mut anew_at) = (start, start, start + COMMIT_ANEW_EVERY);
+        let anew_every = match &self.party {
+            Party::Alone(_) => COMMIT_ANEW_EVERY,
+            Party::Several(_) => SAY_ANEW_EVERY,
+        };
+        let (mut look_at, mut commit_at, mut anew_at) = (start, start, start + anew_every);
         while !self.shared.ended.load(Ordering::Relaxed) {
             self.settle_fates();
             let now = Instant::now();
@@ -240,7 +277,7 @@ impl Reader {
                 commit_at = now;
             }
             if now >= anew_at {
-                anew_at = now + COMMIT_ANEW_EVERY;
+                anew_at = now + anew_every;
                 self.forget_commits();
             }
             if now >= commit_at {
@@ -248,7 +285,9 @@ impl Reader {
                 self.commit();
                 self.tell_levels();
             }
+            self.announce(now);
             self.empty_stash();
+            self.answer_arrivals(now);
             if !self.stash.is_empty() {
                 // No one rings for a reader; shards make room within a turn.
                 std::thread::park_timeout(ROOM_WAIT);
@@ -257,6 +296,7 @@ impl Reader {
             }
         }
         self.settle_fates();
+        self.announce_last();
         self.commit_last();
     }
 
@@ -271,10 +311,19 @@ impl Reader {
         }
     }
 
-    fn settle(&mut self, partition: u32, number: u64, fate: Fate) {
-        let partition = &mut self.partitions[partition as usize];
-        if partition.ledger.settle(number) {
-            self.feeds[partition.feed].tally.on_fate(fate);
+    fn settle(&mut self, index: u32, number: u64, fate: Fate) {
+        let partition = &mut self.partitions[index as usize];
+        let offset = partition.ledger.offset(number);
+        if !partition.ledger.settle(number) {
+            return;
+        }
+        let tally = &self.feeds[partition.feed].tally;
+        tally.on_fate(fate);
+        if let (Party::Several(others), Some(offset)) = (&mut self.party, offset)
+            && fate.is_announced()
+        {
+            others.announcer.gather(index, offset);
+            tally.on_announced();
         }
     }
 }

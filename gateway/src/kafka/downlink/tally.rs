@@ -1,7 +1,7 @@
 //! The books of one downlink, which balance at every reading.
 //!
 //! ```text
-//! read = handed off + pending + dropped(reason)
+//! read = handed off + handed off elsewhere + pending + dropped(reason)
 //! ```
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +17,8 @@ pub struct Reading {
     pub read: u64,
     /// Records that their device has.
     pub handed_off: u64,
+    /// Records that another gateway has announced to be done with.
+    pub elsewhere: u64,
     /// Records that go nowhere, in the order of [`Dropped::NAMES`].
     pub dropped: [u64; Dropped::NAMES.len()],
     /// Commits that Kafka has confirmed.
@@ -25,12 +27,26 @@ pub struct Reading {
     pub partitions: u64,
     /// Records that are in Kafka and were not read yet; some seconds old.
     pub lag: u64,
+    /// Partitions for which this gateway commits.
+    pub owned: u64,
+    /// Records that were announced to other gateways.
+    pub announced: u64,
+    /// Records that any gateway has announced, as heard here.
+    pub heard: u64,
+}
+
+/// What is not counted record by record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Levels {
+    pub(super) partitions: u64,
+    pub(super) lag: u64,
+    pub(super) owned: u64,
 }
 
 impl Reading {
     /// Records that are on their way or wait for their device.
     pub fn pending(&self) -> u64 {
-        self.read - self.handed_off - self.dropped.iter().sum::<u64>()
+        self.read - self.handed_off - self.elsewhere - self.dropped.iter().sum::<u64>()
     }
 }
 
@@ -45,10 +61,14 @@ impl Tally {
             topic,
             read: 0,
             handed_off: 0,
+            elsewhere: 0,
             dropped: Default::default(),
             commits: 0,
             partitions: 0,
             lag: 0,
+            owned: 0,
+            announced: 0,
+            heard: 0,
         }))
     }
 
@@ -73,9 +93,18 @@ impl Tally {
         self.write().commits += 1;
     }
 
-    pub(super) fn set_levels(&self, partitions: u64, lag: u64) {
+    pub(super) fn on_announced(&self) {
+        self.write().announced += 1;
+    }
+
+    pub(super) fn on_heard(&self, count: usize) {
+        self.write().heard += count as u64;
+    }
+
+    pub(super) fn set_levels(&self, levels: Levels) {
         let mut reading = self.write();
-        (reading.partitions, reading.lag) = (partitions, lag);
+        (reading.partitions, reading.lag) = (levels.partitions, levels.lag);
+        reading.owned = levels.owned;
     }
 
     /// Additions cannot be left half done, so poison means nothing here.
@@ -89,6 +118,7 @@ impl Reading {
         match fate {
             None => {}
             Some(Fate::HandedOff) => self.handed_off += 1,
+            Some(Fate::Elsewhere) => self.elsewhere += 1,
             Some(Fate::Dropped(why)) => self.dropped[why.index()] += 1,
         }
     }
@@ -103,12 +133,17 @@ mod tests {
         let tally = Tally::new("main".into(), "commands".into());
         tally.on_read(None);
         tally.on_read(None);
+        tally.on_read(None);
         tally.on_read(Some(Fate::Dropped(Dropped::Unaddressable)));
-        assert_eq!(tally.reading().pending(), 2);
+        assert_eq!(tally.reading().pending(), 3);
         tally.on_fate(Fate::HandedOff);
+        tally.on_fate(Fate::Elsewhere);
         tally.on_fate(Fate::Dropped(Dropped::Queue));
         let reading = tally.reading();
-        assert_eq!((reading.read, reading.handed_off), (3, 1));
+        assert_eq!(
+            (reading.read, reading.handed_off, reading.elsewhere),
+            (4, 1, 1)
+        );
         assert_eq!(reading.dropped.iter().sum::<u64>(), 2);
         assert_eq!(reading.pending(), 0);
     }

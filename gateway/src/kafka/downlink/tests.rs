@@ -1,6 +1,6 @@
 //! A reader against a mock Kafka, with shards that are full, or slow to tell what became of it.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,8 @@ use tributary_proto::version::Qos;
 use super::*;
 use crate::kafka::{Embedded, Properties};
 
+mod several;
+
 const DEADLINE: Duration = Duration::from_secs(60);
 const SHARDS: usize = 2;
 
@@ -20,6 +22,10 @@ struct Shards {
     left: Mutex<Vec<(usize, Command)>>,
     is_full: AtomicBool,
     refused_count: AtomicUsize,
+    /// The devices of what was withdrawn.
+    withdrawn: Mutex<Vec<String>>,
+    /// The last question that was answered.
+    caught_up: AtomicU64,
 }
 
 impl CommandSink for Shards {
@@ -45,7 +51,14 @@ impl CommandSink for Shards {
             .push((shard, command));
     }
 
-    fn withdraw(&self, _shard: usize, _withdrawal: Withdrawal) {}
+    fn withdraw(&self, _shard: usize, withdrawal: Withdrawal) {
+        let mut withdrawn = self.withdrawn.lock().expect("nobody panicked");
+        withdrawn.push(withdrawal.device.to_string());
+    }
+
+    fn tell_caught_up(&self, _shard: usize, caught_up: CaughtUp) {
+        self.caught_up.fetch_max(caught_up.asked, Ordering::SeqCst);
+    }
 }
 
 impl Shards {
@@ -72,7 +85,11 @@ fn kafka() -> Embedded {
 }
 
 fn start(kafka: &Embedded, shards: &Arc<Shards>, device: Option<&str>) -> Downlink {
-    let rule = Rule {
+    start_as(kafka, shards, rule(device), None)
+}
+
+fn rule(device: Option<&str>) -> Rule {
+    Rule {
         topic: "commands".to_owned(),
         to: Template::parse("dev/{key}/cmd").ok(),
         device: device.and_then(|device| Template::parse(device).ok()),
@@ -86,13 +103,23 @@ fn start(kafka: &Embedded, shards: &Arc<Shards>, device: Option<&str>) -> Downli
             waiting_max: 100,
             drops_newest: false,
             latest: false,
+            several: false,
         },
-    };
+    }
+}
+
+fn start_as(
+    kafka: &Embedded,
+    shards: &Arc<Shards>,
+    rule: Rule,
+    membership: Option<Membership>,
+) -> Downlink {
     let config = DownlinkConfig {
         cluster: "main".to_owned(),
         brokers: vec![kafka.brokers().to_owned()],
         properties: Properties::default(),
         group_id: "tributary.test".to_owned(),
+        membership,
         rules: vec![rule],
     };
     Downlink::start(config, shards.clone()).unwrap_or_else(|error| panic!("{error}"))

@@ -17,6 +17,8 @@ pub(super) struct Tray {
     next_place: u64,
     /// Looked at again at the next tick, and not before.
     pub(super) is_blocked: bool,
+    /// Looked at again when a reader has caught up.
+    pub(super) is_held: bool,
     /// It stands in the list of those that are looked at when the turn ends.
     pub(super) is_due: bool,
 }
@@ -28,6 +30,8 @@ pub(super) struct Item {
     place: u64,
     /// The device was there and had no subscription for it.
     is_unwanted: bool,
+    /// A newer one came, or its fate is told already: it never goes again.
+    is_void: bool,
 }
 
 impl Tray {
@@ -41,6 +45,9 @@ impl Tray {
         let terms = command.terms.clone();
         if terms.latest {
             self.drop_where(Dropped::Superseded, |item| item.is_of(&command));
+            let given = self.given.iter_mut().map(|(_, item)| item);
+            let older = given.filter(|item| item.is_of(&command));
+            older.for_each(|item| item.is_void = true);
         }
         if command.is_tombstone {
             return drop_one(&command.origin, Dropped::Tombstone);
@@ -62,6 +69,7 @@ impl Tray {
             command,
             place: self.next_place,
             is_unwanted: false,
+            is_void: false,
         });
         self.next_place += 1;
     }
@@ -121,11 +129,10 @@ impl Tray {
         }
     }
 
-    /// A command that the device may have seen goes again, in its old place; unless a newer one
-    /// waits by now, which it must not come behind.
+    /// A command that the device may have seen goes again, in its old place; unless a newer one has
+    /// come, which it must not come behind, though that one may be with the device by another way.
     fn put_back(&mut self, item: Item) {
-        let is_newer = |other: &Item| other.place > item.place && other.is_of(&item.command);
-        if item.command.terms.latest && self.waiting.iter().any(is_newer) {
+        if item.is_void {
             return drop_one(&item.command.origin, Dropped::Superseded);
         }
         let place = self
@@ -144,8 +151,11 @@ impl Tray {
     /// Forgets a command whose fate is told already.
     pub(super) fn withdraw(&mut self, origin: &Origin) {
         self.waiting.retain(|item| !item.command.origin.is(origin));
-        self.given
-            .retain(|(_, item)| !item.command.origin.is(origin));
+        self.given.retain_mut(|(_, item)| {
+            // A state that is with the session holds newer ones up until it is done there.
+            item.is_void |= item.command.origin.is(origin);
+            !item.is_void || item.command.terms.latest
+        });
     }
 
     fn drop_where(&mut self, why: Dropped, is_meant: impl Fn(&Item) -> bool) {

@@ -5,7 +5,7 @@ use super::delivery::Delivery;
 use super::gateway::Gateway;
 use super::wire::*;
 use std::collections::{BTreeSet, VecDeque};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -71,20 +71,12 @@ impl Client {
 
     /// Sends bytes that the gateway is bound to take.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        self.stream
-            .write_all(bytes)
-            .expect("the gateway reads what is sent");
+        super::send_all(&self.stream, bytes);
     }
 
     /// Sends bytes to a gateway that may close before it has read them all.
     pub(crate) fn send_unless_closed(&mut self, bytes: &[u8]) {
-        if let Err(error) = self.stream.write_all(bytes) {
-            let closed = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
-            assert!(
-                closed.contains(&error.kind()),
-                "sending failed otherwise: {error}"
-            );
-        }
+        super::send_unless_closed(&self.stream, bytes);
     }
 
     /// The next packet, or `None` when the gateway has closed the connection.

@@ -91,6 +91,28 @@ fn partition_ends(consumer: &BaseConsumer, topic: &str) -> Option<Vec<(i32, i64,
         .filter(|ends| !ends.is_empty())
 }
 
+/// The offsets that a group has committed, all partitions of the topic together; `None` while Kafka
+/// cannot say.
+pub(crate) fn committed_sum(bootstrap: &str, group: &str, topic: &str) -> Option<i64> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .set("group.id", group)
+        .create()
+        .expect("a consumer needs no more than this");
+    let timeout = Duration::from_secs(5);
+    let metadata = consumer.fetch_metadata(Some(topic), timeout).ok()?;
+    let mut asked = TopicPartitionList::new();
+    for partition in metadata.topics().first()?.partitions() {
+        asked.add_partition(topic, partition.id());
+    }
+    let answered = consumer.committed_offsets(asked, timeout).ok()?;
+    let offsets = answered.elements();
+    let offsets = offsets
+        .iter()
+        .map(|one| one.offset().to_raw().filter(|raw| *raw >= 0));
+    offsets.map(|raw| Some(raw.unwrap_or(0))).sum()
+}
+
 fn record(message: &impl Message) -> Record {
     let headers = message
         .headers()

@@ -62,6 +62,7 @@ impl Metrics {
     pub(crate) fn downlink_imbalance(&self) -> f64 {
         self.sum("tributary_downlink_records_total")
             - self.sum("tributary_downlink_delivered_total")
+            - self.sum("tributary_downlink_handed_off_elsewhere_total")
             - self.sum("tributary_downlink_pending")
             - self.sum("tributary_downlink_dropped_total")
     }

@@ -15,6 +15,8 @@ pub(crate) mod way;
 pub(crate) mod websocket;
 pub(crate) mod wire;
 
+use std::io::{ErrorKind, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// How long anything may take before the test gives up: generous, since the machine may be busy
@@ -32,5 +34,23 @@ pub(crate) fn ask_until<T>(within: Duration, mut ask: impl FnMut() -> Option<T>)
             return None;
         }
         std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// Sends bytes that the gateway is bound to take.
+pub(crate) fn send_all(mut stream: &TcpStream, bytes: &[u8]) {
+    stream
+        .write_all(bytes)
+        .expect("the gateway reads what is sent");
+}
+
+/// Sends bytes to a gateway that may close before it has read them all.
+pub(crate) fn send_unless_closed(mut stream: &TcpStream, bytes: &[u8]) {
+    if let Err(error) = stream.write_all(bytes) {
+        let closed = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
+        assert!(
+            closed.contains(&error.kind()),
+            "sending failed otherwise: {error}"
+        );
     }
 }

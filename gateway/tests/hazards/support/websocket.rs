@@ -4,7 +4,7 @@
 use super::DEADLINE;
 use super::gateway::Gateway;
 use super::wire::*;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpStream};
 
 pub(crate) const CONTINUATION: u8 = 0;
@@ -153,20 +153,12 @@ impl WebSocket {
     }
 
     pub(crate) fn send_raw(&mut self, bytes: &[u8]) {
-        self.stream
-            .write_all(bytes)
-            .expect("the gateway reads what is sent");
+        super::send_all(&self.stream, bytes);
     }
 
     /// Sends to a gateway that may close before it has read everything.
     pub(crate) fn send_unless_closed(&mut self, bytes: &[u8]) {
-        if let Err(error) = self.stream.write_all(bytes) {
-            let closed = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
-            assert!(
-                closed.contains(&error.kind()),
-                "sending failed otherwise: {error}"
-            );
-        }
+        super::send_unless_closed(&self.stream, bytes);
     }
 
     /// Sends MQTT in one binary frame.

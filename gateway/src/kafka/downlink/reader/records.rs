@@ -9,8 +9,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use super::{POLL, Partition, Reader, Stashed};
-use crate::kafka::downlink::command::{Command, Dropped, Fate, Origin, Withdrawal};
+use super::{POLL, POLL_WITH_OTHERS, Partition, Party, Reader, Stashed};
+use crate::kafka::downlink::command::{Command, Dropped, Fate, Origin};
 use crate::kafka::downlink::consumer::Level;
 use crate::kafka::downlink::rule::{Addressed, Record};
 use crate::kafka::limits;
@@ -24,7 +24,15 @@ impl Reader {
             std::thread::park_timeout(super::ROOM_WAIT);
             return;
         }
-        let mut wait = POLL;
+        let mut wait = match &self.party {
+            Party::Alone(_) => POLL,
+            // The others wait for word of what was handed off, and nobody rings for a reader.
+            Party::Several(others) if others.announcer.is_full() => {
+                std::thread::park_timeout(super::ROOM_WAIT);
+                return;
+            }
+            Party::Several(_) => POLL_WITH_OTHERS,
+        };
         for _ in 0..limits::DOWNLINK_RECORDS_PER_TURN {
             match client.poll(wait) {
                 Some(Ok(record)) => self.on_record(&record),
@@ -55,7 +63,9 @@ impl Reader {
             let Some(index) = self.note_end(&level) else {
                 continue;
             };
-            let place = self.partitions[index as usize].feed;
+            let partition = &mut self.partitions[index as usize];
+            partition.quiet_to = level.fetched_to.unwrap_or(partition.quiet_to);
+            let place = partition.feed;
             // The last offsets before the end may be markers, which are no records.
             if let (Some(catch_up), Some(next)) =
                 (&mut self.feeds[place].catch_up, level.fetched_to)
@@ -76,6 +86,11 @@ impl Reader {
     }
 
     fn on_record(&mut self, record: &BorrowedMessage<'_>) {
+        if let Party::Several(others) = &self.party
+            && record.topic() == &*others.handoffs
+        {
+            return self.on_announcement(record.offset(), record.payload());
+        }
         let mut feeds = self.feeds.iter();
         let Some(place) = feeds.position(|feed| *feed.topic == *record.topic()) else {
             return;
@@ -83,7 +98,12 @@ impl Reader {
         let Some(&index) = self.places.get(&(place, record.partition())) else {
             return;
         };
-        if self.partitions[index as usize].was_done(record.offset()) {
+        let known = self.partitions[index as usize].recall(record.offset());
+        if known == Some(Known::Told) {
+            self.feeds[place].tally.on_read(Some(Fate::Elsewhere));
+        }
+        if known.is_some() && !self.feeds[place].rule.terms.latest {
+            self.partitions[index as usize].ledger.pass(record.offset());
             return self.on_progress(place, index, record.offset());
         }
         let headers = record.headers();
@@ -101,6 +121,7 @@ impl Reader {
         let offset = record.offset();
         let feed = &mut self.feeds[place];
         match feed.rule.address(&seen, now_sec()) {
+            addressed if known.is_some() => self.on_known(place, index, offset, addressed.ok()),
             Ok(addressed) => self.on_addressed(place, index, offset, addressed),
             Err(why) => {
                 feed.tally.on_read(Some(Fate::Dropped(why)));
@@ -143,6 +164,31 @@ impl Reader {
                 number,
             },
         };
+        self.hold_or_send(place, command);
+    }
+
+    /// A record was read that its device has: what is older than this state is void all the same.
+    fn on_known(&mut self, place: usize, index: u32, offset: i64, addressed: Option<Addressed>) {
+        let number = self.partitions[index as usize].ledger.pass(offset);
+        let Some(addressed) = addressed.filter(|addressed| addressed.device.is_some()) else {
+            return;
+        };
+        let command = Command {
+            device: addressed.device,
+            message: Arc::new(addressed.message),
+            is_tombstone: true,
+            terms: Arc::clone(&self.feeds[place].terms),
+            origin: Origin {
+                post: Arc::clone(&self.post),
+                partition: index,
+                number,
+            },
+        };
+        self.hold_or_send(place, command);
+    }
+
+    fn hold_or_send(&mut self, place: usize, command: Command) {
+        let feed = &mut self.feeds[place];
         let Some(catch_up) = &mut feed.catch_up else {
             return self.send(command);
         };
@@ -185,8 +231,11 @@ impl Reader {
         while let Some(Stashed { command, shards }) = self.stash.front_mut() {
             let origin = &command.origin;
             let ledger = &mut self.partitions[origin.partition as usize].ledger;
-            // It may have been given up while it waited.
-            while ledger.is_open(origin.number)
+            // It may have been closed while it waited; what is older than a state is void then.
+            let is_open = ledger.is_open(origin.number);
+            let is_void = !is_open && command.terms.latest && command.device.is_some();
+            command.is_tombstone |= is_void;
+            while (is_open || is_void)
                 && let Some(shard) = shards.next()
             {
                 if !self.sink.has_room(shard, command.bytes()) {
@@ -212,15 +261,7 @@ impl Reader {
             let fate = Fate::Dropped(Dropped::Window);
             self.feeds[place].tally.on_fate(fate);
             self.tell_drop(place, Dropped::Window, number, given_up.offset);
-            if let Some(device) = given_up.device {
-                let origin = Origin {
-                    post: Arc::clone(&self.post),
-                    partition: index,
-                    number: given_up.number,
-                };
-                self.sink
-                    .withdraw(given_up.home, Withdrawal { device, origin });
-            }
+            self.withdraw(index, given_up);
         }
     }
 
@@ -243,18 +284,28 @@ impl Reader {
     }
 }
 
+/// How it is known that a record was done with before it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    /// It stood beside the commit that reading began with.
+    Committed,
+    /// Another gateway has told.
+    Told,
+}
+
 impl Partition {
-    /// Whether an earlier process has handed off the record at this offset, or dropped it.
-    fn was_done(&mut self, offset: i64) -> bool {
+    /// Whether the record at this offset was done with before it was read.
+    fn recall(&mut self, offset: i64) -> Option<Known> {
         if offset < self.ledger.next_offset() {
             // The topic was made anew: these are other records.
             self.marks.forget();
+            self.early.forget();
         }
-        let was_done = self.marks.is_done(offset);
-        if was_done {
-            self.ledger.pass(offset);
+        let was_told = self.early.take(offset);
+        if self.marks.is_done(offset) {
+            return Some(Known::Committed);
         }
-        was_done
+        was_told.then_some(Known::Told)
     }
 }
 

@@ -19,6 +19,7 @@ fn rule() -> Rule {
             waiting_max: 10,
             drops_newest: false,
             latest: false,
+            several: false,
         },
     }
 }

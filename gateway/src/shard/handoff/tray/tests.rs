@@ -15,6 +15,7 @@ const PLAIN: TrayTerms = TrayTerms {
     waiting_max: 3,
     drops_newest: false,
     latest: false,
+    several: false,
 };
 
 const LATEST: TrayTerms = TrayTerms {
@@ -91,7 +92,7 @@ impl Bench {
     fn dropped(&self) -> Vec<(u64, Dropped)> {
         let dropped = |(number, fate)| match fate {
             Fate::Dropped(why) => (number, why),
-            Fate::HandedOff => panic!("{number} was handed off"),
+            Fate::HandedOff | Fate::Elsewhere => panic!("{number} was handed off"),
         };
         self.fates.take().into_iter().map(dropped).collect()
     }
@@ -247,4 +248,42 @@ fn a_command_that_was_given_up_is_forgotten_wherever_it_is() {
     bench.handed(1, None);
     assert!(bench.tray.is_empty(), "nothing comes back");
     assert_eq!(bench.fates.take(), []);
+}
+
+#[test]
+fn an_older_state_never_comes_back_once_a_newer_one_came_wherever_that_is_now() {
+    let mut bench = Bench::new(LATEST);
+    bench.arrive("a");
+    bench.give();
+    bench.arrive("a");
+    // Another gateway has handed the newer one off.
+    bench.tray.withdraw(&bench.origin.after_for_test(1));
+    bench.handed(1, None);
+    assert_eq!(bench.dropped(), [(0, Dropped::Superseded)]);
+    assert!(bench.tray.is_empty());
+
+    bench.arrive("a");
+    bench.give();
+    let command = bench.command("a", Message::NEVER);
+    let tombstone = Command {
+        is_tombstone: true,
+        ..command
+    };
+    bench.tray.arrive(tombstone, NOW_SEC);
+    bench.handed(2, None);
+    let wanted = [(3, Dropped::Tombstone), (2, Dropped::Superseded)];
+    assert_eq!(bench.dropped(), wanted);
+    assert!(bench.tray.is_empty());
+}
+
+#[test]
+fn a_state_that_is_with_the_session_holds_newer_ones_up_though_another_gateway_has_handed_it_off() {
+    let mut bench = Bench::new(LATEST);
+    bench.arrive("a");
+    bench.give();
+    bench.tray.withdraw(&bench.origin);
+    bench.arrive("a");
+    assert_eq!(bench.give(), "", "the session may repeat the older one");
+    bench.handed(1, Some(Fate::HandedOff));
+    assert_eq!(bench.give(), "1");
 }

@@ -113,7 +113,7 @@ impl Ground {
                 .iter()
                 .map(|name| lane(name))
                 .collect(),
-            handshakes: crate::config::Handshakes {
+            handshakes: Handshakes {
                 full_per_sec: 1,
                 resumed_per_sec: 1,
             },

@@ -8,13 +8,14 @@ use tributary_proto::session::Terms;
 use tributary_proto::version::Qos;
 
 use super::bench::{BASE_SEC, Bench, Durable, Ground, connect, connect_kept, publish_5, subscribe};
-use crate::kafka::downlink::{Command, Dropped, Fate, FatesForTest, Origin, TrayTerms};
+use crate::kafka::downlink::{CaughtUp, Command, Dropped, Fate, FatesForTest, Origin, TrayTerms};
 
 const TERMS: TrayTerms = TrayTerms {
     rule: 0,
     waiting_max: 100,
     drops_newest: false,
     latest: false,
+    several: false,
 };
 
 const SUBACK_BYTES: usize = 6;
@@ -287,4 +288,70 @@ fn each_shard_tells_of_a_command_for_everyone_and_one_of_them_serves_the_groups(
         sent.len() / publish_5("cmd", 0, 0, b"0").len()
     });
     assert_eq!(copies.sum::<usize>(), 3, "one each, and one of the group");
+}
+
+/// A state that other gateways may hand off as well.
+fn shared_state(topic: &mut Topic) -> Command {
+    let terms = TrayTerms {
+        latest: true,
+        several: true,
+        ..TERMS
+    };
+    Command {
+        terms: Arc::new(terms),
+        ..topic.command(Some("d"), Qos::AtLeastOnce)
+    }
+}
+
+fn catch_up(bench: &mut Bench, topic: &Topic, asked: u64) {
+    let desk = topic.origin.desk();
+    let caught_up = CaughtUp { desk, asked };
+    bench.world.handoff.on_caught_up(&caught_up);
+    bench.carry();
+}
+
+#[test]
+fn a_state_goes_out_once_all_is_read_that_there_was_when_its_device_came() {
+    let mut bench = Bench::new(Terms::default());
+    let mut topic = Topic::new();
+    let index = subscribed(&mut bench, &connect("d", 5, 0), 1);
+    let state = shared_state(&mut topic);
+    bench.world.on_command(state);
+    bench.carry();
+    assert!(bench.sent(index).is_empty(), "a newer one may be with it");
+    catch_up(&mut bench, &topic, 1);
+    assert_eq!(bench.sent(index), publish_5("cmd", AT_LEAST_ONCE, 1, b"0"));
+    bench.world.on_bytes(index, &puback(1, 0));
+    let state = shared_state(&mut topic);
+    bench.world.on_command(state);
+    bench.carry();
+    let sent = bench.sent(index);
+    assert_eq!(sent, publish_5("cmd", AT_LEAST_ONCE, 2, b"1"), "at once");
+
+    bench.world.end(index, Close::PeerReset);
+    bench.carry();
+    let index = subscribed(&mut bench, &connect("d", 5, 0), 1);
+    bench.carry();
+    assert!(bench.sent(index).is_empty(), "it may have been elsewhere");
+    catch_up(&mut bench, &topic, 1);
+    assert!(bench.sent(index).is_empty(), "that is an old answer");
+    let asked = topic.origin.desk().ask();
+    catch_up(&mut bench, &topic, asked);
+    assert_eq!(bench.sent(index), publish_5("cmd", AT_LEAST_ONCE, 1, b"1"));
+}
+
+#[test]
+fn commands_that_are_no_states_wait_for_no_reader() {
+    let mut bench = Bench::new(Terms::default());
+    let mut topic = Topic::new();
+    let index = subscribed(&mut bench, &connect("d", 5, 0), 1);
+    let mut command = shared_state(&mut topic);
+    let terms = TrayTerms {
+        latest: false,
+        ..*command.terms
+    };
+    command.terms = Arc::new(terms);
+    bench.world.on_command(command);
+    bench.carry();
+    assert_eq!(bench.sent(index), publish_5("cmd", AT_LEAST_ONCE, 1, b"0"));
 }
