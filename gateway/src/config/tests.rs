@@ -225,6 +225,13 @@ fn every_key_of_the_file_arrives() {
             lane_full_secs_max: 0,
         }
     );
+    assert_eq!(
+        settings.handshakes,
+        Handshakes {
+            full_per_sec: 1_000,
+            resumed_per_sec: 3_000,
+        }
+    );
     assert_eq!(settings.control.token, Some(Token("s3cret".into())));
     assert!(!format!("{settings:?}").contains("s3cret"));
     assert_eq!(

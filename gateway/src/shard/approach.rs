@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use tributary_proto::close::Close;
+use tributary_tls::PeerName;
 use tributary_transport::proxy::{self, Header, Verdict};
 use tributary_transport::upgrade::Front;
 use tributary_transport::websocket::{Decoder, Idle, encode};
@@ -13,12 +14,12 @@ use super::link::{Link, Stage};
 use super::seals::Sealed;
 use super::world::{Socket, World};
 
-/// Whom a balancer speaks for.
-#[derive(Debug)]
+/// Where a client comes from that its socket does not say.
+#[derive(Debug, Default)]
 pub(super) struct Origin {
-    /// The device's own address.
+    /// The device's own address, as a balancer told it.
     pub address: Option<SocketAddr>,
-    /// The name in its certificate, which the balancer has verified.
+    /// The name in its certificate, which that balancer or this gateway has verified.
     pub tls_client_name: Option<Box<str>>,
 }
 
@@ -38,6 +39,7 @@ pub(super) struct Passage {
     link: Link,
     decoder: Option<Decoder>,
     origin: Option<Box<Origin>>,
+    certificate: Option<Box<PeerName>>,
     foreword: Vec<u8>,
     sealed: Option<Sealed>,
 }
@@ -63,6 +65,7 @@ impl World {
             link,
             decoder,
             origin: self.links.origins.remove(&socket),
+            certificate: self.links.certificates.remove(&socket),
             foreword,
             sealed,
         }))
@@ -77,10 +80,26 @@ impl World {
         self.links
             .origins
             .extend(passage.origin.map(|origin| (socket, origin)));
+        self.links
+            .certificates
+            .extend(passage.certificate.map(|names| (socket, names)));
         self.links.foreword = passage.foreword;
         if let Some(sealed) = passage.sealed {
             self.reassembly_bytes += self.seals.put_sealed(socket, sealed);
         }
+    }
+
+    /// What is kept of where a client comes from once it is let in; of its certificate only a name.
+    pub(super) fn take_origin(&mut self, socket: Socket) -> Option<Box<Origin>> {
+        let origin = self.links.origins.remove(&socket);
+        let names = self.links.certificates.remove(&socket);
+        let Some(name) = names.and_then(|names| names.common_name) else {
+            return origin;
+        };
+        let mut origin = origin.unwrap_or_default();
+        // What was verified here counts for more than what a balancer says.
+        origin.tls_client_name = Some(name.into());
+        Some(origin)
     }
 
     /// It is known from where a connection comes; says whether it may go on. No address means a

@@ -146,8 +146,9 @@ impl Shard {
                     }
                 }
                 let bytes = self.planes[ring].ring.bytes_mut(&mut buffer);
-                let mqtt_bytes = self.world.on_read(socket, index, bytes);
+                let read = guarded(&mut self.world, |world| world.on_read(socket, index, bytes));
                 self.planes[ring].ring.give_back(buffer);
+                let mqtt_bytes = read.unwrap_or_else(|| self.world.on_fault(socket, index));
                 // A newcomer is in no hurry either: it does not notice two milliseconds, and in a
                 // storm of them that saves a wake-up each.
                 if mqtt_bytes > 0 && mqtt_bytes != PINGREQ_BYTES {
@@ -406,8 +407,8 @@ impl Shard {
     }
 }
 
-/// Looks at a stranger; nothing when that failed by a fault of ours.
-fn guarded(world: &mut World, look: impl FnOnce(&mut World) -> Entrance) -> Option<Entrance> {
-    // One stranger's bytes must not take the shard down, whatever they lead to.
+/// Looks at what has come; nothing when that failed by a fault of ours.
+fn guarded<T>(world: &mut World, look: impl FnOnce(&mut World) -> T) -> Option<T> {
+    // One peer's bytes must not take the shard down, whatever they lead to.
     catch_unwind(AssertUnwindSafe(|| look(world))).ok()
 }

@@ -6,7 +6,6 @@ use tributary_tls::hello::offers_ticket;
 use tributary_tls::{Fault, Handshake, Secured, Verdict};
 
 use super::admit::Entrance;
-use super::approach::Origin;
 use super::frames::farewell;
 use super::seals::{Begun, End, Seal, Unsealed};
 use super::world::{Order, Socket, World};
@@ -50,6 +49,16 @@ impl World {
             self.mark_dirty(index);
         }
         mqtt_bytes.unwrap_or(0)
+    }
+
+    /// What a client has sent led to a fault of ours: it goes, and is told nothing, since the keys
+    /// may be half-way to the next ones. No byte of it counts as MQTT.
+    pub(super) fn on_fault(&mut self, socket: Socket, index: u32) -> usize {
+        if self.seals.is_sealed(socket) {
+            self.set_seal(socket, Seal::Over);
+        }
+        self.end_at(index, socket, Close::Internal);
+        0
     }
 
     /// A connection is gone, or has left for another shard.
@@ -210,15 +219,8 @@ impl World {
         }
         let kind = usize::from(secured.resumed);
         self.book().tls_handshakes.add(kind, 1);
-        let name = secured.peer.and_then(|peer| peer.common_name);
-        if let Some(name) = name {
-            let origin = self.links.origins.entry(socket).or_insert_with(|| {
-                Box::new(Origin {
-                    address: None,
-                    tls_client_name: None,
-                })
-            });
-            origin.tls_client_name = Some(name.into());
+        if let Some(names) = secured.peer {
+            self.links.certificates.insert(socket, Box::new(names));
         }
         self.set_seal(socket, Seal::Agreed(secured.records));
     }

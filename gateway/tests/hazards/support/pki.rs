@@ -23,14 +23,19 @@ pub(crate) struct Identity {
 }
 
 impl Authority {
+    /// All that are made so have one name, and a key each.
     pub(crate) fn new() -> Authority {
+        Authority::named("authority")
+    }
+
+    pub(crate) fn named(name: &str) -> Authority {
         static FOLDERS: AtomicU32 = AtomicU32::new(0);
         let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
         let folder = format!("pki-{}-{number}", std::process::id());
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
         std::fs::create_dir_all(&folder).expect("the target folder can be written");
         let key = KeyPair::generate().expect("P-256 is there");
-        let mut params = params("authority", &[]);
+        let mut params = params(name, &[]);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let pem = params.self_signed(&key).expect("it signs").pem();

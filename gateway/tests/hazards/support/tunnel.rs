@@ -6,7 +6,7 @@ use super::pki::{Authority, Identity};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -76,10 +76,20 @@ impl Tunnel {
 
 /// A client's configuration as rustls has it, with this certificate if any.
 pub(crate) fn config(authority: &Authority, identity: Option<&Identity>) -> Arc<ClientConfig> {
+    config_of(authority, identity, rustls::DEFAULT_VERSIONS)
+}
+
+/// The same with these versions of TLS alone.
+pub(crate) fn config_of(
+    authority: &Authority,
+    identity: Option<&Identity>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     let authority = CertificateDer::from_pem_slice(authority.pem.as_bytes()).expect("it is PEM");
     roots.add(authority).expect("it is an authority");
-    let builder = ClientConfig::builder().with_root_certificates(roots);
+    let builder = ClientConfig::builder_with_protocol_versions(versions);
+    let builder = builder.with_root_certificates(roots);
     let config = match identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
