@@ -6,16 +6,42 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tributary_tls::settings::{
-    ALPN_MQTT, Chain, ClientAuth, ExpiredLists, Pem, Role, SettingsFault, Trust,
-};
-use tributary_tls::{Clock, Options, Settings, Tickets};
+use tributary_tls::settings::{self, Chain, ExpiredLists, Pem, Role, SettingsFault, Trust};
+use tributary_tls::{Clock, Layer, Options, Settings, Tickets};
 
-use crate::config::{self, Protocol, Tls};
 use crate::limits::TLS_FILE_BYTES_MAX;
 
-/// The protocol name of HTTP/1.1, which a WebSocket begins with \[RFC 7301 6\].
-const ALPN_HTTP: &str = "http/1.1";
+/// What a listener asks of TLS; the files are read when they are needed, and again by a reload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// At least one; the first serves whoever asks for no name that another one has.
+    pub certificates: Vec<Certificate>,
+    /// Offers TLS 1.2 beside 1.3.
+    pub tls12: bool,
+    pub client_auth: ClientAuth,
+    /// Authorities whose client certificates are accepted.
+    pub client_ca: Option<PathBuf>,
+    /// Lists of client certificates that are no longer.
+    pub client_crl: Vec<PathBuf>,
+    /// Who opens and seals records once a handshake is over.
+    pub record_layer: Layer,
+    pub handshake_timeout_secs: u16,
+}
+
+/// A chain of certificates, the server's own first, and the key that goes with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    pub chain: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Whether clients show certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    None,
+    Optional,
+    Required,
+}
 
 /// Why a listener has no TLS: which of its keys is concerned, what is wrong and what to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,13 +57,13 @@ struct Content {
     bytes: Vec<u8>,
 }
 
-/// Reads and checks all that a listener's TLS names.
+/// Reads and checks all that a listener's TLS names; `alpn` is the protocol that is spoken there.
 ///
 /// # Errors
 /// The first thing that is wrong. No byte of a file is in it: one of them is a key.
 pub fn open(
     tls: &Tls,
-    protocol: Protocol,
+    alpn: &str,
     tickets: Option<Arc<Tickets>>,
 ) -> Result<Arc<Settings>, Unusable> {
     let mut pairs = Vec::new();
@@ -61,16 +87,13 @@ pub fn open(
     let options = Options {
         chains: chains.collect(),
         client_auth: match tls.client_auth {
-            config::ClientAuth::None => ClientAuth::None,
-            config::ClientAuth::Optional => ClientAuth::Optional(trust),
-            config::ClientAuth::Required => ClientAuth::Required(trust),
+            ClientAuth::None => settings::ClientAuth::None,
+            ClientAuth::Optional => settings::ClientAuth::Optional(trust),
+            ClientAuth::Required => settings::ClientAuth::Required(trust),
         },
         tls12: tls.tls12,
         // Whoever asks for another protocol was sent here by mistake, or by someone else.
-        alpn: match protocol {
-            Protocol::Mqtt => vec![ALPN_MQTT],
-            Protocol::WebSocket => vec![ALPN_HTTP],
-        },
+        alpn: vec![alpn],
         layer: tls.record_layer,
         tickets,
         clock: Arc::new(clock()),

@@ -38,9 +38,8 @@ use document::Table;
 pub use faults::{Fault, Faults, Place};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
-    Address, Certificate, ClientAuth, Cluster, Control, Downlink, Drain, EMBEDDED_CLUSTER,
-    Handshakes, Kafka, Listener, Log, Mqtt, Overload, Protocol, QueueDrop, Settings, Shards,
-    Sharing, Store, Tls, Token,
+    Address, Cluster, Control, Downlink, Drain, EMBEDDED_CLUSTER, Handshakes, Kafka, Listener, Log,
+    Mqtt, Overload, Protocol, QueueDrop, Settings, Shards, Sharing, Store, Token,
 };
 
 /// The settings of a run with these arguments in this environment.

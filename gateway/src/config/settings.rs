@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tracing::level_filters::LevelFilter;
-use tributary_tls::Layer;
+use tributary_tls::settings::ALPN_MQTT;
 use tributary_transport::limits::PROXY_V2_BYTES_MAX;
 use tributary_transport::proxy::{Mode, Networks, Policy};
 
@@ -14,6 +14,7 @@ use crate::cli::Descriptors;
 use crate::kafka::{Properties, downlink};
 use crate::log::Format;
 use crate::route::{GroupRule, RouteRule};
+use crate::tls::Tls;
 
 /// Everything one run is told, after command line, environment, file and defaults were merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,36 +132,14 @@ pub enum Protocol {
     WebSocket,
 }
 
-/// What a listener asks of TLS; the files are read when they are needed, and again by a reload.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tls {
-    /// At least one; the first serves whoever asks for no name that another one has.
-    pub certificates: Vec<Certificate>,
-    /// Offers TLS 1.2 beside 1.3.
-    pub tls12: bool,
-    pub client_auth: ClientAuth,
-    /// Authorities whose client certificates are accepted.
-    pub client_ca: Option<PathBuf>,
-    /// Lists of client certificates that are no longer.
-    pub client_crl: Vec<PathBuf>,
-    /// Who opens and seals records once a handshake is over.
-    pub record_layer: Layer,
-    pub handshake_timeout_secs: u16,
-}
-
-/// A chain of certificates, the server's own first, and the key that goes with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certificate {
-    pub chain: PathBuf,
-    pub key: PathBuf,
-}
-
-/// Whether clients show certificates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientAuth {
-    None,
-    Optional,
-    Required,
+impl Protocol {
+    /// Its name in a TLS handshake; a WebSocket begins with HTTP/1.1 \[RFC 7301 6\].
+    pub fn alpn(self) -> &'static str {
+        match self {
+            Self::Mqtt => ALPN_MQTT,
+            Self::WebSocket => "http/1.1",
+        }
+    }
 }
 
 /// What TLS handshakes may take of the time of the shards, per second and shard.

@@ -177,7 +177,7 @@ fn every_key_of_the_file_arrives() {
     let settings = good(include_str!("../../tests/check/every_key.toml"), &[]);
     assert_eq!(
         settings.summary(),
-        "ok: 4 listeners, 5 routes, 2 clusters, 1 group"
+        "ok: 5 listeners, 5 routes, 2 clusters, 1 group"
     );
     let east = &settings.clusters[0];
     assert_eq!((&*east.name, east.brokers.len()), ("east", 2));

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use tributary_tls::Layer;
 
 use super::section::Section;
-use super::settings::{Certificate, ClientAuth, Handshakes, Protocol, Tls};
+use super::settings::{Handshakes, Protocol};
 use crate::limits::{FULL_HANDSHAKES_PER_SEC, RESUMED_HANDSHAKES_PER_SEC};
+use crate::tls::{self, Certificate, ClientAuth, Tls};
 
 /// All that is said of TLS in `[listen.NAME]`.
 const KEYS: [&str; 7] = [
@@ -64,7 +65,7 @@ pub(super) fn of_listener(
     if tls.client_auth != ClientAuth::None && tls.client_ca.is_none() {
         return None; // It has been said.
     }
-    if let Err(why) = crate::tls::open(&tls, protocol, None) {
+    if let Err(why) = tls::open(&tls, protocol.alpn(), None) {
         let place = places.into_iter().find(|(key, _)| *key == why.key);
         let place = place.map_or(section.place.clone(), |(_, place)| place);
         section.fault(place, why.key, why.wrong, why.right);

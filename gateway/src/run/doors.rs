@@ -64,7 +64,7 @@ fn settings(
     let asked = listener.tls.as_ref()?;
     Some(tls::open(
         asked,
-        listener.protocol,
+        listener.protocol.alpn(),
         Some(Arc::clone(tickets)),
     ))
 }

@@ -322,7 +322,6 @@ pub struct WorldPlan {
 impl World {
     /// An empty world.
     pub(super) fn new(plan: WorldPlan) -> Self {
-        let desks = plan.lanes.into_iter().map(Desk::new);
         let (handle, recovered) = plan.store.unzip();
         let world = Self {
             index: plan.index,
@@ -332,7 +331,7 @@ impl World {
             terms: plan.terms,
             connect_ticks_max: plan.connect_ticks_max,
             routes: Rc::new((*plan.routes).clone()),
-            desks: desks.collect(),
+            desks: plan.lanes.into_iter().map(Desk::new).collect(),
             books: plan.books,
             clients: Clients::new(plan.hasher),
             wheel: Wheel::new(0),

@@ -4,6 +4,7 @@ use tributary_tls::Layer;
 use tributary_transport::proxy::Mode;
 
 use super::*;
+use crate::tls::{Certificate, ClientAuth, Tls};
 
 /// What stands in `[listen.x]`, and parts of all that is said of it.
 type Mistake = (&'static str, &'static [&'static str]);

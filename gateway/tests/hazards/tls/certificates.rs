@@ -1,4 +1,4 @@
-//! Certificates: those of clients, those that are renewed, and what is said of lines that name none.
+//! Certificates: those of clients, those that are renewed, and what is said of wrong lines.
 
 use super::*;
 use crate::support::gateway::{config_file, run_to_end};
