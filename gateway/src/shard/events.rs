@@ -236,7 +236,8 @@ impl Shard {
         self.world.shed.is_crowded = self.is_crowded(socket.ring);
         let entrance = guarded(&mut self.world, |world| {
             let entrance = world.on_mqtt(socket, bytes, true);
-            world.after_frames(socket, entrance)
+            let entrance = world.after_frames(socket, entrance);
+            world.after_records(socket, entrance)
         });
         self.act_on(socket, entrance);
     }

@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
+use tributary_proto::close::Close;
 use tributary_tls::frame::{self, Front};
 use tributary_tls::{Fault, Handshake, Opened, Records, Spent};
 
@@ -62,6 +63,8 @@ pub(super) struct Sealed {
     owed: Vec<u8>,
     /// The first part of a record.
     cut: Vec<u8>,
+    /// Why nothing comes behind what was read.
+    end: Option<Close>,
 }
 
 /// How the records of one connection end.
@@ -93,6 +96,8 @@ pub(super) struct Seals {
     cut: HashMap<Socket, Vec<u8>>,
     /// Records that wait for the next send.
     owed: HashMap<Socket, Vec<u8>>,
+    /// Why nothing comes behind what was read of those who are not let in yet.
+    ended: HashMap<Socket, Close>,
     /// Handshakes that have not ended, in the order in which they began.
     half_open: BTreeMap<u64, HalfOpen>,
     begun_count: u64,
@@ -265,14 +270,29 @@ impl Seals {
         }
     }
 
+    /// The records of someone who is not let in yet have come to their end.
+    pub(super) fn note_end(&mut self, socket: Socket, close: Close) {
+        self.ended.insert(socket, close);
+    }
+
+    /// Why they have, if they have.
+    pub(super) fn take_end(&mut self, socket: Socket) -> Option<Close> {
+        match self.ended.is_empty() {
+            true => None,
+            false => self.ended.remove(&socket),
+        }
+    }
+
     /// What goes along with a socket that leaves.
     pub(super) fn take(&mut self, socket: Socket) -> Option<Sealed> {
         let (owed, cut) = (self.owed.remove(&socket), self.take_cut(socket));
+        let end = self.take_end(socket);
         match std::mem::take(self.place(socket)?) {
             Seal::Agreed(records) => Some(Sealed {
                 records,
                 owed: owed.unwrap_or_default(),
                 cut: cut.unwrap_or_default(),
+                end,
             }),
             Seal::Begun(begun) => {
                 self.close_half(begun.number);
@@ -287,6 +307,7 @@ impl Seals {
         let cut_bytes = sealed.cut.len();
         self.put(socket, Seal::Agreed(sealed.records));
         self.owe(socket, sealed.owed);
+        self.ended.extend(sealed.end.map(|close| (socket, close)));
         if cut_bytes > 0 {
             self.put_cut(socket, sealed.cut);
         }
@@ -297,6 +318,7 @@ impl Seals {
     pub(super) fn shrink(&mut self) {
         shrink_map(&mut self.cut);
         shrink_map(&mut self.owed);
+        shrink_map(&mut self.ended);
     }
 
     fn put(&mut self, socket: Socket, seal: Seal) {

@@ -34,9 +34,26 @@ impl World {
                 self.end_at(*index, socket, close);
                 entrance
             }
-            // The home will find it ended too: nothing can be sealed any more.
-            (Some(_), Entrance::Elsewhere { .. } | Entrance::Behind | Entrance::Out) => entrance,
+            (Some(close), Entrance::Elsewhere { .. } | Entrance::Behind) => {
+                self.seals.note_end(socket, close);
+                entrance
+            }
+            (Some(_), Entrance::Out) => entrance,
         }
+    }
+
+    /// A newcomer's records may have come to their end behind its MQTT, before it was here.
+    pub(super) fn after_records(&mut self, socket: Socket, entrance: Entrance) -> Entrance {
+        let Some(close) = self.seals.take_end(socket) else {
+            return entrance;
+        };
+        match entrance {
+            Entrance::Wait => return self.reject(socket, close),
+            Entrance::In { index, .. } => self.end_at(index, socket, close),
+            Entrance::Elsewhere { .. } | Entrance::Behind => self.seals.note_end(socket, close),
+            Entrance::Out => {}
+        }
+        entrance
     }
 
     /// Handles what a client under TLS has sent; says how much of it was MQTT.
@@ -96,7 +113,8 @@ impl World {
         bytes: &mut [u8],
         look: impl FnOnce(&mut World, &mut [u8]) -> T,
     ) -> (Option<T>, Option<Close>) {
-        let mut said = self.spares.lend();
+        // TLS itself hardly ever has something to say.
+        let mut said = Vec::new();
         let Unsealed {
             data,
             used_bytes,
@@ -147,7 +165,10 @@ impl World {
         let now_unix_secs = u64::from(self.wall_sec());
         let mut flight = self.spares.lend();
         let taken = begun.handshake.on_bytes(bytes, now_unix_secs, &mut flight);
-        self.seals.owe(socket, flight);
+        match flight.is_empty() {
+            true => self.spares.give_back(flight),
+            false => self.seals.owe(socket, flight),
+        }
         match taken.verdict {
             Verdict::NeedMore => {
                 self.set_seal(socket, Seal::Begun(begun));

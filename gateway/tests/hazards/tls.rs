@@ -292,3 +292,29 @@ fn a_drain_says_goodbye_under_tls_and_does_not_wait_for_handshakes() {
     }
     assert_eq!(gateway.exit_status().code(), Some(0));
 }
+
+#[test]
+fn who_leaves_in_the_same_breath_as_it_comes_has_left_wherever_its_home_is() {
+    for layer in LAYERS {
+        let authority = Authority::new();
+        let gateway = by_layer(&authority, layer);
+        let config = config(&authority, None);
+        for number in 0..6 {
+            let before = gateway.metrics();
+            let mut stream = secure(&gateway, "mqtts", &config, b"");
+            stream.flush().expect("the handshake ends well");
+            let connect = Connect::new(V311, &format!("hasty-{number}")).encode();
+            let mut writer = stream.conn.writer();
+            writer.write_all(&connect).expect("it buffers");
+            stream.conn.send_close_notify();
+            let mut records = Vec::new();
+            while stream.conn.wants_write() {
+                stream.conn.write_tls(&mut records).expect("it is a list");
+            }
+            stream.sock.write_all(&records).expect("the gateway reads");
+            gateway.wait_for_end("peer_closed", &before);
+        }
+        let metrics = gateway.wait_for_connections(0);
+        assert!(metrics.sum("tributary_handed_over_total") > 0.0);
+    }
+}
