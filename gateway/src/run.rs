@@ -8,6 +8,7 @@
 
 mod check;
 mod common;
+mod doors;
 mod downlinks;
 mod lanes;
 mod layout;
@@ -39,6 +40,7 @@ use crate::store::Store;
 use crate::{bound, kafka, log, transport_fault};
 pub use check::check;
 use common::Common;
+use doors::Doors;
 use downlinks::Downlinks;
 use lanes::Lanes;
 use layout::Layout;
@@ -95,25 +97,28 @@ impl Gateway {
         let started = Instant::now();
         let account = Account::find(&settings.process)?;
         let layout = Layout::plan(&settings.shards, settings.listeners.len())?;
+        let doors = Doors::build(&settings.listeners)?;
         let opened = Opened::listeners(&settings.listeners, &layout)?;
         let bound = control::Bound::open(&settings.control).map_err(|error| error.to_string())?;
         if let Some(account) = account {
             opened.socket_files.give_to(&account)?;
             account.assume(&settings.process, layout.shards)?;
         }
+        memory::tidy_in_background();
         let mailboxes = mailboxes(layout.shards)?;
         let lanes = Lanes::start(settings, layout.shards, &mailboxes)?;
         let mut common = Common::prepare(settings, layout.shards, &mailboxes)?;
         let books = books(layout.shards);
         let happenings = channel();
         // Caught from here on, so that a signal during start-up still ends in an orderly way.
-        signals::watch(happenings.0.clone(), bound.seal())?;
+        signals::watch(happenings.0.clone(), doors.clone(), bound.seal())?;
         let parts = Parts {
             settings,
             layout: &layout,
             mailboxes: &mailboxes,
             lanes: &lanes,
             books: &books,
+            doors: &doors.doors,
         };
         parts.start(&mut common, opened.per_ring, &happenings.0)?;
         let hasher = common.hasher.clone();
@@ -232,6 +237,7 @@ fn books(shards: usize) -> Arc<[ShardBooks]> {
         refusal: kafka::Refusal::NAMES,
         malformed: Malformed::NAMES,
         transport: transport_fault::NAMES,
+        tls: tributary_tls::Fault::NAMES,
         bound: bound::NAMES,
         loss: &Loss::NAMES,
     };

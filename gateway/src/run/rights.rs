@@ -166,15 +166,14 @@ impl Account {
             let Ok(status) = fs::read_to_string(path.join("status")) else {
                 continue;
             };
-            if !self.is_all_of(&status) {
-                return Err(format!("{} is not {self} alone; {REPORT}", path.display()));
+            if !self.is_all_of(&status) || has_capabilities(&status) {
+                let path = path.display();
+                return Err(format!(
+                    "{path} is not {self} without capabilities; {REPORT}"
+                ));
             }
         }
-        let mine = fs::read_to_string("/proc/thread-self/status");
-        match has_capabilities(&mine.map_err(|error| failed("/proc", error))?) {
-            false => Ok(()),
-            true => Err(format!("this process has kept capabilities; {REPORT}")),
-        }
+        Ok(())
     }
 
     /// Whether every id in a status is this one's.
