@@ -15,6 +15,16 @@ use std::time::{Duration, Instant};
 /// A start takes longer than an answer: the embedded Kafka comes up first.
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
+/// Everything that the control plane tells, but for health.
+pub(crate) const CONTROL_PATHS: [&str; 6] = [
+    "/",
+    "/metrics",
+    "/readyz",
+    "/api/v1/stats",
+    "/api/v1/lanes",
+    "/api/v1/routes",
+];
+
 /// How a gateway is to be started.
 #[derive(Default)]
 pub(crate) struct Launch {
