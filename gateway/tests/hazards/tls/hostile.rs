@@ -66,6 +66,7 @@ fn handshakes_beyond_the_budget_are_turned_away_and_counted() {
 
 #[test]
 fn a_flood_of_half_open_handshakes_is_bounded_and_ends() {
+    crate::budget::raise_descriptor_limit();
     let authority = Authority::new();
     let certificates = authority.install(&authority.server(1));
     let text = format!(
@@ -77,7 +78,7 @@ fn a_flood_of_half_open_handshakes_is_bounded_and_ends() {
     let tunnel = tunnel(&gateway, &config(&authority, None));
     let mut bystander = client(&tunnel, "bystander");
     // More than HALF_OPEN_PER_SHARD_MAX of them.
-    const FLOOD: usize = 4_200;
+    const FLOOD: usize = 10_000;
     let flood: Vec<_> = (0..FLOOD)
         .map(|_| {
             let mut stream = TcpStream::connect(gateway.listener("mqtts")).expect("it accepts");
