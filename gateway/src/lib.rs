@@ -41,4 +41,6 @@ pub mod overload;
 
 pub mod tls;
 
+pub mod seal;
+
 pub mod limits;

@@ -121,6 +121,12 @@ pub const HOT_QUIET_SECS: u32 = 10;
 /// Connections demoted per second and shard: each needs a cancel, whose cost grows with the ring.
 pub const DEMOTIONS_PER_SEC_MAX: usize = 512;
 
+/// Bytes of memory that glommio locks per shard.
+pub const LOCKED_BYTES_PER_SHARD: u64 = 512 << 10;
+
+/// Longest certificate chain or key of the control plane.
+pub const CONTROL_PEM_BYTES_MAX: u64 = 1 << 20;
+
 /// Clients told to leave per tick and shard while draining: a storm elsewhere is not our goal.
 pub const DRAIN_CLIENTS_PER_TICK: usize = 2_000;
 /// Connections that begin to be read in one turn, so that a storm of newcomers leaves the turn to

@@ -11,7 +11,7 @@
 
 mod auth;
 mod clusters;
-mod control;
+pub mod control;
 mod destinations;
 mod document;
 mod downlinks;
@@ -39,7 +39,7 @@ pub use faults::{Fault, Faults, Place};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
     Address, Cluster, Control, Downlink, Drain, EMBEDDED_CLUSTER, Handshakes, Kafka, Listener, Log,
-    Mqtt, Overload, Protocol, QueueDrop, Settings, Shards, Sharing, Store, Token,
+    Mqtt, Overload, Process, Protocol, QueueDrop, Settings, Shards, Sharing, Store, Token,
 };
 
 /// The settings of a run with these arguments in this environment.
@@ -95,6 +95,7 @@ fn assemble(
     let overload = overload::overload(&mut top);
     let handshakes = tls::handshakes(&mut top);
     let drain = sections::drain(&mut top);
+    let process = sections::process(&mut top);
     let log = sections::log(&mut top);
     let kafka = destinations::settle(&mut rules, &places, &clusters, &groups, &mut top);
     let kafka =
@@ -117,6 +118,7 @@ fn assemble(
         overload,
         handshakes,
         drain,
+        process,
         log,
     }
 }

@@ -14,6 +14,7 @@ use crate::cli::Descriptors;
 use crate::kafka::{Properties, downlink};
 use crate::log::Format;
 use crate::route::{GroupRule, RouteRule};
+use crate::seal::SealFiles;
 use crate::tls::Tls;
 
 /// Everything one run is told, after command line, environment, file and defaults were merged.
@@ -41,6 +42,7 @@ pub struct Settings {
     pub overload: Overload,
     pub handshakes: Handshakes,
     pub drain: Drain,
+    pub process: Process,
     pub log: Log,
 }
 
@@ -279,6 +281,8 @@ pub struct Control {
     pub address: SocketAddr,
     /// Set whenever `address` is not loopback.
     pub token: Option<Token>,
+    /// Set whenever `address` is not loopback.
+    pub seal: Option<SealFiles>,
 }
 
 /// A secret that does not appear in logs.
@@ -298,6 +302,17 @@ pub struct Drain {
     pub timeout_secs: u64,
     /// Where clients are sent instead, told with reason 0x9C \[section 4.13\].
     pub server_reference: Option<String>,
+}
+
+/// Whom the process becomes, and what a crash may leave behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Process {
+    /// Who it is once its sockets are open. `None`: whoever has started it.
+    pub user: Option<String>,
+    /// `None`: the group of that user.
+    pub group: Option<String>,
+    /// Whether a crash may write the memory to disk, with every secret in it.
+    pub core_dumps: bool,
 }
 
 /// What is logged.

@@ -235,6 +235,14 @@ fn every_key_of_the_file_arrives() {
     assert_eq!(settings.control.token, Some(Token("s3cret".into())));
     assert!(!format!("{settings:?}").contains("s3cret"));
     assert_eq!(
+        settings.process,
+        Process {
+            user: Some("tributary".into()),
+            group: Some("devices".into()),
+            core_dumps: true,
+        }
+    );
+    assert_eq!(
         settings.log,
         Log {
             format: Format::Json,

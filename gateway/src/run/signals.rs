@@ -1,5 +1,6 @@
 //! SIGTERM and SIGINT, as something the main thread can wait for; SIGHUP, which renews certificates.
 
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -7,9 +8,14 @@ use signal_hook::iterator::Signals;
 
 use super::doors::Doors;
 use super::{Happening, Refusal};
+use crate::seal::Seal;
 
 /// Watches from a thread of its own; a second signal hurries the drain.
-pub(super) fn watch(happenings: Sender<Happening>, doors: Doors) -> Result<(), Refusal> {
+pub(super) fn watch(
+    happenings: Sender<Happening>,
+    doors: Doors,
+    seal: Option<Arc<Seal>>,
+) -> Result<(), Refusal> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| super::sentence("signals", &error))?;
     let forward = move || {
@@ -17,6 +23,7 @@ pub(super) fn watch(happenings: Sender<Happening>, doors: Doors) -> Result<(), R
             if signal == SIGHUP {
                 // Here, where nobody waits for it: a renewal must not hurry a drain.
                 doors.renew();
+                renew(seal.as_deref());
                 tracing::warn!(
                     tls = doors.has_tls(),
                     "SIGHUP: certificates are all that is read again; restart it for the rest"
@@ -34,4 +41,15 @@ pub(super) fn watch(happenings: Sender<Happening>, doors: Doors) -> Result<(), R
     thread
         .map(drop)
         .map_err(|error| super::sentence("thread", &error))
+}
+
+/// Reads the certificate of the control plane again.
+fn renew(seal: Option<&Seal>) {
+    match seal.map(Seal::renew) {
+        None => {}
+        Some(Ok(())) => tracing::info!("SIGHUP: the certificate of the control plane is renewed"),
+        Some(Err(why)) => {
+            tracing::error!(%why, "SIGHUP: the control plane keeps the certificate it had");
+        }
+    }
 }

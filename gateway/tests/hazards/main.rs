@@ -30,6 +30,7 @@ mod proxy_protocol;
 mod refused;
 mod repair;
 mod retained;
+mod rights;
 mod rings;
 mod session_end;
 mod shards;

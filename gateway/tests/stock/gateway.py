@@ -15,15 +15,16 @@ END_SECS = 60
 
 class Gateway:
     """A running gateway: `host`, `port` of MQTT, `web_port` of MQTT through WebSockets, and
-    `kafka`, the brokers to read back from."""
+    `kafka`, the brokers to read back from; `listeners`, every name and address it has told."""
 
-    def __init__(self, binary, brokers, log, settings=None):
-        """`settings` are configuration keys as the environment spells them."""
+    def __init__(self, binary, brokers, log, settings=None, **process):
+        """`settings` are configuration keys as the environment spells them; `process` is for Popen."""
         arguments = [binary, "run", "--control", "127.0.0.1:0"]
         if brokers:
             arguments += ["--kafka", brokers]
         self.kafka = brokers
         self.host, self.port, self.web_port = None, None, None
+        self.listeners = {}
         self.process = subprocess.Popen(
             arguments,
             stdin=subprocess.DEVNULL,
@@ -31,12 +32,16 @@ class Gateway:
             stderr=log,
             text=True,
             env=os.environ | LISTENERS | (settings or {}),
+            **process,
         )
         # A gateway that never gets ready is ended, and the loop below sees the end of its output.
         watchdog = threading.Timer(START_SECS, self.process.kill)
         watchdog.daemon = True
         watchdog.start()
         for line in self.process.stdout:
+            match line.split():
+                case ["listening", name, address]:
+                    self.listeners[name] = address
             match line.split():
                 case ["listening", "mqtt", address]:
                     host, port = address.rsplit(":", 1)

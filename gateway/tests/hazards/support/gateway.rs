@@ -7,13 +7,23 @@ use super::{DEADLINE, ask_until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A start takes longer than an answer: the embedded Kafka comes up first.
 const START_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Everything that the control plane tells, but for health.
+pub(crate) const CONTROL_PATHS: [&str; 6] = [
+    "/",
+    "/metrics",
+    "/readyz",
+    "/api/v1/stats",
+    "/api/v1/lanes",
+    "/api/v1/routes",
+];
 
 /// How a gateway is to be started.
 #[derive(Default)]
@@ -25,6 +35,7 @@ pub(crate) struct Launch {
     counts_memory: bool,
     listens_by_config: bool,
     shards: Option<usize>,
+    notify: Option<PathBuf>,
 }
 
 impl Launch {
@@ -44,6 +55,12 @@ impl Launch {
     /// So many shards, whatever the machine has.
     pub(crate) fn shards(mut self, count: usize) -> Launch {
         self.shards = Some(count);
+        self
+    }
+
+    /// A service manager that listens at this socket.
+    pub(crate) fn notify(mut self, socket: &Path) -> Launch {
+        self.notify = Some(socket.to_owned());
         self
     }
 
@@ -103,6 +120,9 @@ impl Launch {
         }
         if self.counts_memory {
             command.env("MALLOC_CONF", "tcache:false");
+        }
+        if let Some(socket) = &self.notify {
+            command.env("NOTIFY_SOCKET", socket);
         }
         command.spawn().expect("the gateway's binary runs")
     }
@@ -195,6 +215,17 @@ impl Gateway {
     /// What the control plane has at this path.
     pub(crate) fn ask(&self, path: &str) -> String {
         metrics::fetch(self.control, path).1
+    }
+
+    /// The same for whoever says this token: the head of the answer, and the body.
+    pub(crate) fn ask_with_token(&self, path: &str, token: &str) -> (String, String) {
+        let line = format!("Authorization: Bearer {token}\r\n");
+        metrics::fetch_with(self.control, path, &line)
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits until the metrics satisfy `condition`, which `what` says in words, and returns them.
