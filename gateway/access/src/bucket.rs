@@ -102,3 +102,6 @@ fn wait(parts: u64, rate: &Rate) -> Take {
         parts.div_ceil(rate.parts_per_milli()),
     ))
 }
+
+#[cfg(test)]
+mod tests;

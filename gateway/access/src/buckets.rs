@@ -104,3 +104,6 @@ impl<K: Hash + Eq> Buckets<K> {
         Ok(taken)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,3 +133,6 @@ impl Display for Line<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

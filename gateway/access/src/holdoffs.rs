@@ -193,3 +193,6 @@ impl<K: Hash + Eq> Holdoffs<K> {
         self.turned_away_count
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,10 +15,12 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
+use tributary_proto::version::Qos;
 
 use crate::decision::{Ask, Decision};
 use crate::keyhash::KeyHash;
 use crate::limits::{KIND_BYTES_MAX, PROFILES_MAX};
+use crate::rule::Action;
 use crate::rulebook::Rulebook;
 use crate::subject::{Identity, Subject, Values};
 
@@ -223,6 +225,34 @@ impl Profiles {
         profile.rules.decide(&profile.concerns, &values, ask)
     }
 
+    /// The highest QoS up to `qos` at which a client may subscribe, for the SUBACK [section 3.8.4];
+    /// else the decision against it.
+    pub fn grant(
+        &self,
+        index: ProfileIndex,
+        subject: Subject<'_>,
+        filter: &str,
+        qos: Qos,
+    ) -> Result<Qos, Decision> {
+        let mut ask = Ask {
+            action: Action::Subscribe,
+            topic: filter,
+            qos,
+            retain: false,
+        };
+        let first = self.decide(index, subject, &ask);
+        if first.allowed {
+            return Ok(qos);
+        }
+        for lower in [Qos::AtLeastOnce, Qos::AtMostOnce] {
+            ask.qos = lower;
+            if lower < qos && self.decide(index, subject, &ask).allowed {
+                return Ok(lower);
+            }
+        }
+        Err(first)
+    }
+
     /// Whether messages on their way to a client have to be judged; see
     /// [`Rulebook::judges_receiving`].
     #[inline]
@@ -250,3 +280,6 @@ impl Profile {
             && claims().eq(identity.claims.iter().copied())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,11 +119,10 @@ impl Rulebook {
 
     /// What the placeholders for claims stand for.
     pub(crate) fn claim_values(&self, identity: &Identity<'_>) -> Box<[Option<Box<str>>]> {
-        let value = |name: &Box<str>| {
-            let claim = identity.claims.iter().find(|(known, _)| *known == &**name);
-            claim.map(|(_, value)| (*value).into())
-        };
-        self.claim_names.iter().map(value).collect()
+        let names = self.claim_names.iter().map(|name| &**name);
+        let claim = |name| identity.claims.iter().find(|(known, _)| *known == name);
+        let values = names.map(|name| claim(name).map(|(_, value)| Box::from(*value)));
+        values.collect()
     }
 
     /// Says what the rules `concerns` of the list make of a request.

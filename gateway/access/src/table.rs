@@ -153,3 +153,6 @@ impl<K: Hash + Eq, V> Table<K, V> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
