@@ -67,7 +67,7 @@ fn measure(profiles: &mut Profiles, ask: &Ask<'_>, rounds: u64) -> f64 {
     let run = |_| {
         let begin = thread_nanos();
         for _ in 0..rounds {
-            let decision = profiles.decide(index, black_box(CLIENT), black_box(ask));
+            let decision = profiles.decide(&index, black_box(CLIENT), black_box(ask));
             assert!(black_box(decision).allowed);
         }
         (thread_nanos() - begin) as f64 / rounds as f64

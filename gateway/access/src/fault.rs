@@ -95,3 +95,79 @@ impl Display for TopicFault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::{Action, Actions, Effect, Rule};
+    use crate::rulebook::Rulebook;
+
+    /// What is said of a list whose second rule is this one.
+    fn said(rule: Rule) -> String {
+        let fine = Rule::new(Effect::Allow, Actions::ALL, &["#"]);
+        let error = Rulebook::new(vec![fine, rule], Effect::Deny).expect_err("it is wrong");
+        error.to_string()
+    }
+
+    #[test]
+    fn a_wrong_rule_is_named_with_what_would_be_right() {
+        let topic = |topic: &str| Rule::new(Effect::Allow, Actions::ALL, &[topic]);
+        for (rule, sentence) in [
+            (
+                Rule::new(Effect::Deny, Actions::default(), &["#"]),
+                "rule 2: it names no action: name publish, subscribe, receive or retain",
+            ),
+            (
+                Rule::new(Effect::Deny, Actions::ALL, &[]),
+                "rule 2: it names no topic: write \"#\" for all",
+            ),
+            (
+                Rule::new(Effect::Deny, Actions::ALL, &["a"; TOPICS_PER_RULE_MAX + 1]),
+                "rule 2: 257 topics are too many: 256 is the bound",
+            ),
+            (
+                topic("a/%d"),
+                "rule 2: topic \"a/%d\": %d is no placeholder: write %c, %u, %{claim:NAME}, or %% \
+                 for a percent sign",
+            ),
+            (
+                topic("a#"),
+                "rule 2: topic \"a#\": + and # stand alone in their level, and # in the last one",
+            ),
+        ] {
+            assert_eq!(said(rule), sentence);
+        }
+        let long = Rule {
+            user: Some("u".repeat(GLOB_BYTES_MAX + 1)),
+            ..topic("#")
+        };
+        assert_eq!(
+            said(long),
+            "rule 2: a pattern for user or client is over 256 bytes"
+        );
+    }
+
+    #[test]
+    fn lists_and_claims_over_their_bounds_are_refused() {
+        let publish: Actions = [Action::Publish].into_iter().collect();
+        let rule = Rule::new(Effect::Allow, publish, &["a"]);
+        let most = Rulebook::new(vec![rule.clone(); RULES_MAX], Effect::Deny);
+        assert_eq!(most.expect("it is in bounds").rules().len(), RULES_MAX);
+        let error = Rulebook::new(vec![rule; RULES_MAX + 1], Effect::Deny).expect_err("too many");
+        assert_eq!(
+            error.to_string(),
+            "4097 rules are too many: 4096 is the bound"
+        );
+        let names: Vec<String> = (0..=CLAIM_NAMES_MAX)
+            .map(|n| format!("%{{claim:c{n}}}"))
+            .collect();
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+        let within = Rule::new(Effect::Allow, publish, &names[1..]);
+        assert!(Rulebook::new(vec![within], Effect::Deny).is_ok());
+        let over = said(Rule::new(Effect::Allow, publish, &names));
+        assert!(
+            over.ends_with("the rules' placeholders name more than 64 claims"),
+            "{over}"
+        );
+    }
+}

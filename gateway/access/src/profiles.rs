@@ -11,7 +11,6 @@
 //!                        +--+ renew      --release-->
 //! ```
 
-use std::hash::Hash;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -24,8 +23,11 @@ use crate::rule::Action;
 use crate::rulebook::Rulebook;
 use crate::subject::{Identity, Subject, Values};
 
-/// Names a profile in the table that gave it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+/// One client's hold on a profile of the table that gave it. 4 bytes.
+///
+/// It cannot be copied: a hold given back twice would leave somebody with the rules of others.
+#[derive(PartialEq, Eq, Debug)]
+#[must_use = "a client that goes gives it back to `Profiles::release`"]
 pub struct ProfileIndex(u32);
 
 /// The profiles of one shard's clients.
@@ -93,8 +95,7 @@ impl Profiles {
         self.len() == 0
     }
 
-    /// The profile for a client that has proven who it is. Each call asks for one
-    /// [`Profiles::release`].
+    /// The profile for a client that has proven who it is.
     ///
     /// Claims that differ from client to client make a profile each: give those only that rules
     /// read or may read after a reload.
@@ -125,7 +126,7 @@ impl Profiles {
             profile.is_some_and(|profile| profile.is_of(identity, concerns))
         };
         if let Some(index) = self.by_kind.find(hash, is_it).copied() {
-            self.profile_mut(ProfileIndex(index)).clients_count += 1;
+            self.profile_mut(index).clients_count += 1;
             return Ok(ProfileIndex(index));
         }
         if self.len() >= self.profiles_max {
@@ -164,7 +165,7 @@ impl Profiles {
     /// Takes back the profile of a client that has gone.
     pub fn release(&mut self, index: ProfileIndex) {
         let edition = self.edition;
-        let profile = self.profile_mut(index);
+        let profile = self.profile_mut(index.0);
         profile.clients_count -= 1;
         if profile.clients_count > 0 {
             return;
@@ -187,19 +188,19 @@ impl Profiles {
 
     /// Whether a profile is of the present rules.
     #[inline]
-    pub fn is_current(&self, index: ProfileIndex) -> bool {
+    pub fn is_current(&self, index: &ProfileIndex) -> bool {
         self.profile(index).edition == self.edition
     }
 
-    /// The profile that a client's groups and claims give it under the present rules, in exchange
-    /// for the one it has. On an error it keeps the old one.
+    /// Exchanges a client's profile for the one that its groups and claims give it under the
+    /// present rules. On an error it keeps the old one.
     pub fn renew(
         &mut self,
-        index: ProfileIndex,
+        index: &mut ProfileIndex,
         subject: Subject<'_>,
-    ) -> Result<ProfileIndex, NoProfile> {
+    ) -> Result<(), NoProfile> {
         if self.is_current(index) {
-            return Ok(index);
+            return Ok(());
         }
         let old = self.profile(index);
         let (groups, claims) = (old.groups.clone(), old.claims.clone());
@@ -210,13 +211,13 @@ impl Profiles {
             groups: &groups,
             claims: &claims,
         })?;
-        self.release(index);
-        Ok(renewed)
+        self.release(std::mem::replace(index, renewed));
+        Ok(())
     }
 
     /// Says whether a client may. It allocates nothing.
     #[inline]
-    pub fn decide(&self, index: ProfileIndex, subject: Subject<'_>, ask: &Ask<'_>) -> Decision {
+    pub fn decide(&self, index: &ProfileIndex, subject: Subject<'_>, ask: &Ask<'_>) -> Decision {
         let profile = self.profile(index);
         let values = Values {
             subject,
@@ -229,7 +230,7 @@ impl Profiles {
     /// else the decision against it.
     pub fn grant(
         &self,
-        index: ProfileIndex,
+        index: &ProfileIndex,
         subject: Subject<'_>,
         filter: &str,
         qos: Qos,
@@ -256,18 +257,18 @@ impl Profiles {
     /// Whether messages on their way to a client have to be judged; see
     /// [`Rulebook::judges_receiving`].
     #[inline]
-    pub fn judges_receiving(&self, index: ProfileIndex) -> bool {
+    pub fn judges_receiving(&self, index: &ProfileIndex) -> bool {
         self.profile(index).rules.judges_receiving()
     }
 
-    fn profile(&self, index: ProfileIndex) -> &Profile {
+    fn profile(&self, index: &ProfileIndex) -> &Profile {
         let profile = self.slots[index.0 as usize].as_deref();
-        profile.expect("a client releases its profile once, when it goes")
+        profile.expect("a profile lives as long as somebody has its index")
     }
 
-    fn profile_mut(&mut self, index: ProfileIndex) -> &mut Profile {
-        let profile = self.slots[index.0 as usize].as_deref_mut();
-        profile.expect("a client releases its profile once, when it goes")
+    fn profile_mut(&mut self, index: u32) -> &mut Profile {
+        let profile = self.slots[index as usize].as_deref_mut();
+        profile.expect("a profile lives as long as somebody has its index")
     }
 }
 

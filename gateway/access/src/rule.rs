@@ -11,6 +11,23 @@ pub enum Effect {
     Deny,
 }
 
+impl Effect {
+    /// Its word in a configuration.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Effect::Allow => "allow",
+            Effect::Deny => "deny",
+        }
+    }
+
+    /// The effect of that word.
+    pub fn from_word(word: &str) -> Option<Effect> {
+        [Effect::Allow, Effect::Deny]
+            .into_iter()
+            .find(|effect| effect.word() == word)
+    }
+}
+
 /// What a client does with a topic.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -137,11 +154,7 @@ impl Rule {
 
 impl Display for Rule {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let effect = match self.effect {
-            Effect::Allow => "allow",
-            Effect::Deny => "deny",
-        };
-        write!(f, "{effect} {}", self.actions)?;
+        write!(f, "{} {}", self.effect.word(), self.actions)?;
         for (name, value) in [
             ("user", &self.user),
             ("client", &self.client),
@@ -158,5 +171,49 @@ impl Display for Rule {
             write!(f, " up to QoS {}", self.qos_max as u8)?;
         }
         write!(f, " of {:?}", self.topics)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_configuration_are_read_and_written_alike() {
+        for effect in [Effect::Allow, Effect::Deny] {
+            assert_eq!(Effect::from_word(effect.word()), Some(effect));
+        }
+        for action in Action::ALL {
+            assert_eq!(Action::from_word(action.word()), Some(action));
+        }
+        assert_eq!(Effect::from_word("Allow"), None);
+        assert_eq!(Action::from_word("all"), None);
+    }
+
+    #[test]
+    fn a_set_of_actions_holds_what_it_was_made_of() {
+        let some: Actions = [Action::Retain, Action::Publish].into_iter().collect();
+        let held: Vec<_> = Action::ALL
+            .into_iter()
+            .filter(|action| some.holds(*action))
+            .collect();
+        assert_eq!(held, [Action::Publish, Action::Retain]);
+        assert_eq!(Action::ALL.into_iter().collect::<Actions>(), Actions::ALL);
+        assert!(Actions::default().is_empty() && !some.is_empty());
+    }
+
+    #[test]
+    fn a_rule_is_written_in_the_words_it_was_configured_with() {
+        let mut rule = Rule::new(Effect::Deny, Actions::ALL, &["a/%c", "eq #"]);
+        rule.actions = [Action::Publish, Action::Retain].into_iter().collect();
+        rule.user = Some("ann*".into());
+        rule.group = Some("ops".into());
+        rule.claims = vec![("site".into(), "north".into())];
+        rule.qos_max = Qos::AtLeastOnce;
+        assert_eq!(
+            rule.to_string(),
+            "deny publish, retain user \"ann*\" group \"ops\" claim site = \"north\" \
+             up to QoS 1 of [\"a/%c\", \"eq #\"]"
+        );
     }
 }

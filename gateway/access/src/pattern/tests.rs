@@ -1,8 +1,10 @@
-//! Patterns against sets of topics: what a filter takes in is what the specification says it matches.
+//! Patterns against sets of topics: they take in what the specification says they match.
 
 use tributary_proto::topic;
 
 use super::*;
+use crate::fault::TopicFault;
+use crate::limits::TOPIC_BYTES_MAX;
 use crate::subject::Subject;
 
 /// Levels of topics: those that filters name, and one that none does.

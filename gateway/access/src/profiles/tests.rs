@@ -1,6 +1,7 @@
 //! What lists of rules say to clients: a table of cases, a model over sets of topics, random input.
 
 mod model;
+mod sharing;
 
 use std::sync::Arc;
 
@@ -53,7 +54,7 @@ fn ask(action: Action, topic: &str) -> Ask<'_> {
 fn decide(rules: &Arc<Rulebook>, identity: &Identity<'_>, ask: &Ask<'_>) -> Decision {
     let mut profiles = Profiles::new(Arc::clone(rules), 10, KEY);
     let index = profiles.admit(identity).expect("there is room");
-    let decision = profiles.decide(index, identity.subject, ask);
+    let decision = profiles.decide(&index, identity.subject, ask);
     let explanation = explain(rules, identity, ask);
     assert_eq!(explanation.decision, decision, "{explanation}");
     decision
@@ -210,7 +211,7 @@ fn a_subscription_is_granted_at_the_highest_qos_that_is_allowed() {
     let client = named("c", None);
     let mut profiles = Profiles::new(rules, 10, KEY);
     let index = profiles.admit(&client).expect("there is room");
-    let grant = |topic, qos| profiles.grant(index, client.subject, topic, qos).ok();
+    let grant = |topic, qos| profiles.grant(&index, client.subject, topic, qos).ok();
     assert_eq!(grant("a/b", Qos::ExactlyOnce), Some(Qos::AtLeastOnce));
     assert_eq!(grant("a/b", Qos::AtMostOnce), Some(Qos::AtMostOnce));
     assert_eq!(grant("b", Qos::ExactlyOnce), Some(Qos::ExactlyOnce));
@@ -358,104 +359,4 @@ fn claims_stand_for_levels_and_are_kept_with_the_profile() {
             );
         }
     }
-}
-
-#[test]
-fn clients_of_one_kind_share_one_profile_and_the_last_to_leave_frees_it() {
-    let mut fleet = everything(Allow, &["dev/%c/#"]);
-    fleet.client = Some("dev-*".into());
-    let mut profiles = Profiles::new(book(vec![fleet], Deny), 2, KEY);
-    let names: Vec<String> = (0..1_000).map(|number| format!("dev-{number}")).collect();
-    let indexes: Vec<_> = names
-        .iter()
-        .map(|name| profiles.admit(&named(name, Some(name))).expect("one kind"))
-        .collect();
-    assert_eq!(profiles.len(), 1);
-    let ops = Identity {
-        groups: &["ops"],
-        ..named("x", None)
-    };
-    let other = profiles.admit(&ops).expect("there is room for two");
-    assert_eq!(profiles.len(), 2);
-    assert_eq!(
-        profiles.admit(&named("stranger", None)),
-        Err(NoProfile::Full)
-    );
-    for (name, index) in names.iter().zip(&indexes) {
-        let topic = format!("dev/{name}/up");
-        let subject = named(name, None).subject;
-        assert!(
-            profiles
-                .decide(*index, subject, &ask(Publish, &topic))
-                .allowed
-        );
-        assert!(
-            !profiles
-                .decide(other, subject, &ask(Publish, &topic))
-                .allowed
-        );
-    }
-    for index in indexes {
-        profiles.release(index);
-    }
-    assert_eq!(profiles.len(), 1);
-    profiles
-        .admit(&named("stranger", None))
-        .expect("a place is free again");
-    profiles.release(other);
-    assert_eq!(profiles.len(), 1);
-}
-
-#[test]
-fn a_huge_token_gets_no_profile() {
-    let mut profiles = Profiles::new(book(vec![], Allow), 10, KEY);
-    let long = "x".repeat(KIND_BYTES_MAX + 1);
-    let huge = Identity {
-        claims: &[("", &long)],
-        ..named("c", None)
-    };
-    assert_eq!(profiles.admit(&huge), Err(NoProfile::TooLarge));
-    assert!(profiles.is_empty());
-}
-
-#[test]
-fn a_reload_applies_to_the_connected_one_by_one() {
-    let ops = Identity {
-        groups: &["ops"],
-        claims: &[("site", "north")],
-        ..named("c1", Some("ann"))
-    };
-    let mut before = everything(Allow, &["old"]);
-    before.group = Some("ops".into());
-    let mut after = everything(Allow, &["%{claim:site}"]);
-    after.group = Some("ops".into());
-    let mut profiles = Profiles::new(book(vec![before], Deny), 2, KEY);
-    let index = profiles.admit(&ops).expect("there is room");
-    let late = profiles.admit(&ops).expect("they are of one kind");
-    profiles.set_rules(book(vec![after], Deny));
-    let may = |profiles: &Profiles, index, topic| {
-        profiles
-            .decide(index, ops.subject, &ask(Publish, topic))
-            .allowed
-    };
-    assert!(!profiles.is_current(index));
-    assert!(
-        may(&profiles, index, "old"),
-        "until it is renewed the old rules hold"
-    );
-    let renewed = profiles.renew(index, ops.subject).expect("there is room");
-    assert!(profiles.is_current(renewed));
-    assert!(!may(&profiles, renewed, "old") && may(&profiles, renewed, "north"));
-    assert_eq!(profiles.renew(renewed, ops.subject), Ok(renewed));
-    assert_eq!(profiles.admit(&ops), Ok(renewed));
-    assert!(may(&profiles, late, "old"));
-    assert_eq!(profiles.len(), 2);
-    assert_eq!(profiles.renew(late, ops.subject), Ok(renewed));
-    assert_eq!(profiles.len(), 1);
-}
-
-#[test]
-fn a_profile_is_small_enough_for_one_per_client() {
-    assert!(size_of::<Profile>() <= 96, "{}", size_of::<Profile>());
-    assert_eq!(size_of::<ProfileIndex>(), 4);
 }
