@@ -69,7 +69,7 @@ impl Explanation<'_> {
         for (index, rule) in self.rules.iter().enumerate() {
             let outcome = rulebook.outcome(index, identity, values, request);
             outcomes.push(outcome);
-            if outcome == Outcome::Decides {
+            if outcome.is_final() {
                 decision = Decision::by(rule.effect, request.action, Why::Rule(index as u16));
                 break;
             }
@@ -106,6 +106,11 @@ impl Display for Line<'_> {
         let glob = |glob: &Option<String>| glob.clone().unwrap_or_default();
         match outcome {
             Outcome::Decides => write!(f, "decides: {rule}"),
+            Outcome::DecidesBlindly => write!(
+                f,
+                "decides, since a placeholder in it has no value that can stand in a level of a \
+                 topic: {rule}"
+            ),
             Outcome::OtherUser => write!(f, "the user does not fit {:?}", glob(&rule.user)),
             Outcome::OtherClient => {
                 write!(f, "the client id does not fit {:?}", glob(&rule.client))

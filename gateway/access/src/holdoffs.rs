@@ -147,7 +147,11 @@ impl<K: Hash + Eq> Holdoffs<K> {
     }
 
     /// Counts one event: a connect of a client that may flap, a failure of an address to prove who
-    /// it is. [`Full`] means that a key unknown so far could not be remembered.
+    /// it is.
+    ///
+    /// [`Full`]: a key unknown so far could not be remembered. A newcomer that connects is turned
+    /// away for it; a failure ends its connection anyway, and the address is as free to try again
+    /// as before. To hold off every unknown address then would let an attack shut out the fleet.
     pub fn note(&mut self, now_millis: u64, key: K) -> Result<Note, Full> {
         let terms = self.terms;
         if let Some(hold) = self.table.find_mut(&key) {
@@ -171,6 +175,12 @@ impl<K: Hash + Eq> Holdoffs<K> {
         let terms = self.terms;
         self.table
             .sweep(count, |hold| hold.is_spent(now_millis, &terms))
+    }
+
+    /// Other terms from now on, with nothing held against anyone.
+    pub fn set_terms(&mut self, terms: Terms) {
+        self.terms = terms;
+        self.table.clear();
     }
 
     /// Keys remembered.

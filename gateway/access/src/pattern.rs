@@ -1,8 +1,8 @@
 //! A rule's topic in the form that decisions read: what it takes in of a filter, and what it meets.
 //!
-//! A topic is the filter that takes in that one topic, so both questions serve for either. The topic
-//! without a character, which `/#` and `+` match, is counted as one though nobody may publish to it
-//! [MQTT-4.7.3-1]: the answers are the simpler for it and can only be stricter.
+//! A topic is the filter that takes in that one topic, so both questions serve for either. The
+//! topic without a character, which `/#` and `+` match, is counted as one though nobody may publish
+//! to it [MQTT-4.7.3-1]: the answers are the simpler for it and can only be stricter.
 
 use crate::subject::{Placeholder, Values};
 
@@ -32,7 +32,7 @@ enum Level {
 }
 
 /// A part of a level.
-#[derive(PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 enum Piece {
     Text(Box<str>),
     Value(Placeholder),

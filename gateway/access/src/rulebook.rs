@@ -14,6 +14,9 @@
 //! * After `eq ` a filter decides when the subscription is written exactly so, whatever its topics.
 //!   `deny eq #` bars `#` and nothing else, not even `+/#`, which is just as wide.
 //!
+//! A publish that is to be kept must be allowed twice: for `publish`, then for `retain`. Messages on
+//! their way to a subscriber are judged, for `receive`, only if some rule of the list speaks of it.
+//!
 //! Wildcards at the front do not match topics that begin with `$` [MQTT-4.7.2-1]. Of a shared
 //! subscription the filter behind `$share/NAME/` is judged.
 //!
@@ -56,6 +59,8 @@ struct Compiled {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Outcome {
     Decides,
+    /// It denies since a placeholder of it has no usable value.
+    DecidesBlindly,
     OtherUser,
     OtherClient,
     NotInGroup,
@@ -66,8 +71,16 @@ pub(crate) enum Outcome {
     OtherTopic,
     /// It allows a part of the filter asked for.
     OnlyPart,
-    /// A placeholder of it has no usable value.
+    /// It would allow, if a placeholder of it had a usable value.
     Unusable,
+}
+
+impl Outcome {
+    /// Whether no rule below is asked.
+    #[inline]
+    pub(crate) fn is_final(self) -> bool {
+        matches!(self, Outcome::Decides | Outcome::DecidesBlindly)
+    }
 }
 
 impl Rulebook {
@@ -146,7 +159,7 @@ impl Rulebook {
         }
         for index in concerns {
             let rule = &self.rules[usize::from(*index)];
-            if rule.judge(ask, values) == Outcome::Decides {
+            if rule.judge(ask, values).is_final() {
                 return Decision::by(rule.effect, ask.action, Why::Rule(*index));
             }
         }
@@ -237,7 +250,8 @@ impl Compiled {
                 _ => topic.takes_in(ask.topic, values),
             };
             match (fit, self.effect) {
-                (Fit::Yes, _) | (Fit::Unusable, Effect::Deny) => return Outcome::Decides,
+                (Fit::Yes, _) => return Outcome::Decides,
+                (Fit::Unusable, Effect::Deny) => return Outcome::DecidesBlindly,
                 (Fit::Unusable, Effect::Allow) => outcome = Outcome::Unusable,
                 (Fit::No, _) => {}
             }

@@ -16,8 +16,8 @@ const KEPT_MIN: usize = 64;
 
 /// A table is full, and the entries looked at are all in use.
 ///
-/// Whoever gets this treats the key as one that is over its limit: a table that fills up is an
-/// attack or a bound set too low, and in neither case may newcomers go unlimited.
+/// A key that asks for tokens is then treated as over its limit: a table that fills up is an attack
+/// or a bound set too low, and in neither case may newcomers go unlimited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Full;
 

@@ -102,3 +102,24 @@ fn what_no_rule_is_asked_about_is_explained_in_one_line() {
         "subscribe is denied: this is not a valid topic filter\n"
     );
 }
+
+#[test]
+fn a_rule_that_denies_for_want_of_a_value_says_so() {
+    let rule = Rule::new(Effect::Deny, Actions::ALL, &["home/%u/safe"]);
+    let rulebook = Rulebook::new(vec![rule], Effect::Allow).expect("the rule is right");
+    let anonymous = Identity {
+        subject: Subject {
+            client: "c1",
+            user: None,
+        },
+        ..IDENTITY
+    };
+    let expected = "\
+publish is denied: rule 1 says so
+  publish, rule 1: decides, since a placeholder in it has no value that can stand in a level of a \
+topic: deny publish, subscribe, receive, retain of [\"home/%u/safe\"]
+";
+    let ask = ask(Action::Publish, "home/ann/door");
+    assert_eq!(explain(&rulebook, &anonymous, &ask).to_string(), expected);
+    assert!(explain(&rulebook, &IDENTITY, &ask).decision.allowed);
+}

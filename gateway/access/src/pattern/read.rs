@@ -36,29 +36,27 @@ impl Pattern {
 }
 
 impl Level {
-    fn new(mut pieces: Vec<Piece>, is_last: bool, is_exact: bool) -> Result<Level, TopicFault> {
-        match &pieces[..] {
-            [] => return Ok(Level::Literal("".into())),
-            [Piece::Text(text)] if **text == *"+" && !is_exact => return Ok(Level::Any),
-            [Piece::Text(text)] if **text == *"#" && is_last && !is_exact => {
-                return Ok(Level::Rest);
-            }
-            [Piece::Text(text)] if **text == *"+" || **text == *"#" && is_last => {}
+    fn new(pieces: Vec<Piece>, is_last: bool, is_exact: bool) -> Result<Level, TopicFault> {
+        let wild = |text: &str| text.contains(['+', '#']);
+        let literal = match &pieces[..] {
+            [] => "",
+            [Piece::Text(text)] => text,
             pieces => {
-                let wild =
-                    |piece: &Piece| matches!(piece, Piece::Text(t) if t.contains(['+', '#']));
-                if pieces.iter().any(wild) {
+                let is_wild = |piece: &Piece| matches!(piece, Piece::Text(text) if wild(text));
+                if pieces.iter().any(is_wild) {
                     return Err(TopicFault::WildcardMisplaced);
                 }
+                return Ok(Level::Template(pieces.into()));
             }
+        };
+        match literal {
+            "+" if !is_exact => Ok(Level::Any),
+            "#" if !is_exact && is_last => Ok(Level::Rest),
+            "+" => Ok(Level::Literal(literal.into())),
+            "#" if is_last => Ok(Level::Literal(literal.into())),
+            _ if wild(literal) => Err(TopicFault::WildcardMisplaced),
+            _ => Ok(Level::Literal(literal.into())),
         }
-        Ok(match (pieces.len(), pieces.pop()) {
-            (1, Some(Piece::Text(text))) => Level::Literal(text),
-            (_, last) => {
-                pieces.extend(last);
-                Level::Template(pieces.into_boxed_slice())
-            }
-        })
     }
 }
 
