@@ -14,8 +14,8 @@
 //! * After `eq ` a filter decides when the subscription is written exactly so, whatever its topics.
 //!   `deny eq #` bars `#` and nothing else, not even `+/#`, which is just as wide.
 //!
-//! A publish that is to be kept must be allowed twice: for `publish`, then for `retain`. Messages on
-//! their way to a subscriber are judged, for `receive`, only if some rule of the list speaks of it.
+//! A publish that is to be kept must be allowed twice: for `publish`, then for `retain`. Messages
+//! on their way to a subscriber are judged, for `receive`, only if a rule of the list speaks of it.
 //!
 //! Wildcards at the front do not match topics that begin with `$` [MQTT-4.7.2-1]. Of a shared
 //! subscription the filter behind `$share/NAME/` is judged.
