@@ -73,6 +73,15 @@ impl Bucket {
         Take::Taken
     }
 
+    /// How many tokens could be taken now.
+    #[inline]
+    pub fn available(&self, now_millis: u64, rate: &Rate) -> u32 {
+        let room = rate.cost(rate.burst());
+        let left = room.saturating_sub(self.owed(now_millis, rate).1);
+        // No more than the burst, which is a u32.
+        (left / rate.cost(1)) as u32
+    }
+
     /// Gives back what was taken for something that then did not happen.
     pub fn give_back(&mut self, count: u32, rate: &Rate) {
         self.full_at = self.full_at.saturating_sub(rate.cost(count));
