@@ -39,4 +39,6 @@ pub mod transport_fault;
 
 pub mod overload;
 
+pub mod quota;
+
 pub mod limits;

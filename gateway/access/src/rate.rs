@@ -64,6 +64,11 @@ impl Rate {
         self.burst
     }
 
+    /// How many come in a second, rounded down.
+    pub const fn tokens_per_sec(&self) -> u64 {
+        self.tokens as u64 * 1_000 / self.millis as u64
+    }
+
     /// Parts that a millisecond has: the unit in which one token is a whole number.
     #[inline]
     pub(crate) const fn parts_per_milli(&self) -> u64 {

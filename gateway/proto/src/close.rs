@@ -50,6 +50,10 @@ pub enum Close {
     UpgradeRefused,
     /// A frame of a WebSocket client was wrong, or too many were empty.
     WebSocketViolation,
+    /// More messages in a time than a quota allows.
+    MessageRate,
+    /// More bytes in a time than a quota allows.
+    QuotaExceeded,
     /// A fault of ours in handling this client; the others go on.
     Internal,
 }
@@ -67,7 +71,7 @@ pub enum Loudness {
 
 impl Close {
     /// One name per kind, in the order of [`Close::index`]: metric labels and log fields.
-    pub const NAMES: [&'static str; 23] = [
+    pub const NAMES: [&'static str; 25] = [
         "client_disconnect",
         "client_disconnect_with_will",
         "peer_closed",
@@ -90,6 +94,8 @@ impl Close {
         "proxy_missing",
         "upgrade_refused",
         "websocket_violation",
+        "message_rate",
+        "quota_exceeded",
         "internal",
     ];
 
@@ -118,7 +124,9 @@ impl Close {
             Self::ProxyMissing => 19,
             Self::UpgradeRefused => 20,
             Self::WebSocketViolation => 21,
-            Self::Internal => 22,
+            Self::MessageRate => 22,
+            Self::QuotaExceeded => 23,
+            Self::Internal => 24,
         }
     }
 
@@ -148,7 +156,10 @@ impl Close {
             Self::KeepAlive => Some(Reason::KeepAliveTimeout),
             Self::TakenOver => Some(Reason::SessionTakenOver),
             Self::ReceiveMaximum => Some(Reason::ReceiveMaximumExceeded),
-            Self::OutQueueFull | Self::ReassemblyFull => Some(Reason::QuotaExceeded),
+            Self::MessageRate => Some(Reason::MessageRateTooHigh),
+            Self::OutQueueFull | Self::ReassemblyFull | Self::QuotaExceeded => {
+                Some(Reason::QuotaExceeded)
+            }
             Self::PublishRefused => Some(Reason::ImplementationSpecificError),
             Self::Violation(reason) => Some(reason),
             Self::ServerDrain => Some(Reason::ServerShuttingDown),

@@ -12,6 +12,7 @@ use crate::auth::ScramUser;
 use crate::cli::Descriptors;
 use crate::kafka::{Properties, downlink};
 use crate::log::Format;
+use crate::quota;
 use crate::route::{GroupRule, RouteRule};
 
 /// Everything one run is told, after command line, environment, file and defaults were merged.
@@ -37,6 +38,8 @@ pub struct Settings {
     pub shards: Shards,
     pub control: Control,
     pub overload: Overload,
+    /// What one client, user or address may take, and all of them.
+    pub quota: quota::Terms,
     pub drain: Drain,
     pub log: Log,
 }

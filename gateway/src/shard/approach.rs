@@ -10,6 +10,7 @@ use tributary_transport::websocket::{Decoder, Idle, encode};
 
 use super::admit::Entrance;
 use super::link::{Link, Stage};
+use super::quota;
 use super::world::{Socket, World};
 
 /// Whom a balancer speaks for.
@@ -27,6 +28,7 @@ pub(super) struct Passage {
     decoder: Option<Decoder>,
     origin: Option<Box<Origin>>,
     foreword: Vec<u8>,
+    address: Option<quota::Owner>,
 }
 
 impl World {
@@ -49,6 +51,7 @@ impl World {
             decoder,
             origin: self.links.origins.remove(&socket),
             foreword,
+            address: self.quota.take_address(socket),
         }))
     }
 
@@ -62,6 +65,7 @@ impl World {
             .origins
             .extend(passage.origin.map(|origin| (socket, origin)));
         self.links.foreword = passage.foreword;
+        self.quota.put_address(socket, passage.address);
     }
 
     /// It is known from where a connection comes; says whether it may go on. No address means a
@@ -241,6 +245,9 @@ impl World {
             address: header.source(),
             tls_client_name: header.tls_client_name().map(Box::from),
         };
+        // A balancer that speaks for itself is no device, and has no quota.
+        let address = origin.address.map(|address| address.ip());
+        self.quota.note_address(socket, address);
         if origin.address.is_some() || origin.tls_client_name.is_some() {
             self.links.origins.insert(socket, Box::new(origin));
         }
