@@ -71,7 +71,7 @@ impl Common {
                 bytes_max: (mqtt.retained_bytes_max as usize).div_ceil(shards),
             },
             server_reference: settings.drain.server_reference.as_deref().map(Arc::from),
-            quota: quotas(&settings.quota, &hasher, shards),
+            quota: quotas(&settings.quota, &hasher, shards)?,
             hasher,
             topic_hasher,
             base_sec,
@@ -113,13 +113,21 @@ fn open_store(
 }
 
 /// One ledger for all shards; the memory of its accounts comes with them.
-fn quotas(terms: &quota::Terms, hasher: &RandomState, shards: usize) -> QuotaPlan {
-    QuotaPlan {
+fn quotas(terms: &quota::Terms, hasher: &RandomState, shards: usize) -> Result<QuotaPlan, Refusal> {
+    let features = tributary_ring::probe();
+    if terms.address.is_some() && !features.peer_name {
+        return Err(format!(
+            "[quota.address]: needs Linux 6.7 to know from where clients come, this is {}; use a \
+             newer kernel, or leave the section out",
+            features.kernel
+        ));
+    }
+    Ok(QuotaPlan {
         ledger: Ledger::new(terms, hasher.hash_one("ledger")),
         terms: terms.clone(),
         hasher: hasher.clone(),
         shards,
-    }
+    })
 }
 
 fn users(settings: &Settings) -> Result<Users, Refusal> {
