@@ -57,6 +57,8 @@ impl Share {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
     pub client: Option<Flow>,
+    /// Retained messages of one client.
+    pub retained_max: Option<u32>,
     pub user: Option<Share>,
     pub address: Option<(Grouping, Share)>,
     pub node: Option<Flow>,
@@ -90,6 +92,8 @@ pub enum Hit {
     Connects(Level),
     /// One client comes over and over.
     Flapping,
+    /// All retained messages that a client may have are there.
+    Retained,
 }
 
 /// The names of all hits, in the order of [`Hit::index`].
@@ -107,6 +111,7 @@ pub const NAMES: &[&str] = &[
     "address_connections",
     "address_connects",
     "flapping",
+    "client_retained",
 ];
 
 impl Hit {
@@ -129,6 +134,7 @@ impl Hit {
             Self::Connections(_) => 8,
             Self::Connects(_) => 9,
             Self::Flapping => 12,
+            Self::Retained => 13,
         }
     }
 
@@ -219,12 +225,21 @@ pub struct Ledger {
     pub user: Option<Arc<Shared>>,
     pub address: Option<Arc<Shared>>,
     pub node: Option<Arc<Shared>>,
+    /// Retained messages, counted as connections are.
+    pub kept: Option<Arc<Shared>>,
 }
 
 impl Ledger {
     /// Empty accounts; nobody outside should know `hash_key`.
     pub fn new(terms: &Terms, hash_key: u64) -> Self {
         let several = |share: Share| Arc::new(Shared::new(share.accounts, QUOTA_STRIPES, hash_key));
+        let kept = terms.retained_max.map(|max| Share {
+            accounts: accounts::Terms {
+                connections_max: Some(max),
+                ..accounts::Terms::default()
+            },
+            over: Over::Refuse,
+        });
         let node = terms.node.map(|flow| accounts::Terms {
             meter: flow.meter,
             ..accounts::Terms::default()
@@ -232,6 +247,7 @@ impl Ledger {
         Self {
             user: terms.user.map(several),
             address: terms.address.map(|(_, share)| several(share)),
+            kept: kept.map(several),
             node: node.map(|terms| Arc::new(Shared::new(terms, 1, hash_key))),
         }
     }
@@ -252,7 +268,7 @@ mod tests {
         let owners = owners
             .into_iter()
             .flat_map(|level| [Hit::Connections(level), Hit::Connects(level)]);
-        let all: Vec<Hit> = flows.chain(owners).chain([Hit::Flapping]).collect();
+        let all: Vec<Hit> = flows.chain(owners).chain([Hit::Flapping, Hit::Retained]).collect();
         assert_eq!(all.len(), NAMES.len());
         for (place, hit) in all.into_iter().enumerate() {
             assert_eq!(hit.index(), place, "{hit:?}");

@@ -39,6 +39,9 @@ pub(super) fn quota(top: &mut Section<'_>, mqtt: &mut Mqtt, listeners: &mut [Lis
         match name.as_str() {
             "client" => {
                 narrow(&mut section, mqtt, listeners);
+                let retained_max = section.number("retained_max", 1..=BURST_MAX);
+                // The range ends where the type does.
+                terms.retained_max = retained_max.map(|max| max as u32);
                 terms.client = flow(&mut section);
             }
             "user" => terms.user = share(&mut section),

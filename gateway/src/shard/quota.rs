@@ -12,6 +12,7 @@
 //! The tab makes it one look at each level per read, however many messages there are in it.
 
 mod entry;
+mod kept;
 mod lots;
 mod owner;
 mod tab;
@@ -19,6 +20,7 @@ mod tab;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tributary_access::address::Grouping;
@@ -38,7 +40,7 @@ use crate::limits::{
     CLIENTS_PER_SHARD_MAX, FLAPPING_KEYS_PER_SHARD_MAX, QUOTA_LINE_TICKS_MIN, QUOTA_SWEEP_PER_TICK,
     QUOTA_WAKES_PER_TICK, TICK, TICKS_PER_SEC,
 };
-use crate::quota::{self, Hit, Ledger, Level, Over, Terms};
+use crate::quota::{self, Hit, Ledger, Level, Over, Shared, Terms};
 use lots::Lots;
 pub(super) use owner::Owner;
 use owner::Owners;
@@ -69,6 +71,8 @@ struct Rules {
     user: Option<Lots>,
     address: Option<Lots>,
     node: Option<Lots>,
+    /// Who retains how much.
+    kept: Option<Arc<Shared>>,
     flapping: Option<Holdoffs<u64>>,
     grouping: Grouping,
     hasher: RandomState,
@@ -132,6 +136,7 @@ impl Quota {
             user,
             address,
             node,
+            kept: ledger.kept,
             flapping,
             grouping: grouping.unwrap_or_default(),
             hasher,
@@ -149,6 +154,11 @@ impl Quota {
     /// Whether messages have to be looked at.
     fn is_metering(&self) -> bool {
         self.0.as_ref().is_some_and(|rules| rules.is_metering)
+    }
+
+    /// Who retains how much, where that is bounded.
+    fn kept(&self) -> Option<&Shared> {
+        self.0.as_ref()?.kept.as_deref()
     }
 
     /// What is remembered of clients: meters, notes of who waits, and places.

@@ -242,7 +242,9 @@ fn a_user_has_so_many_connections_and_taking_over_its_own_needs_no_further_one()
     let mut four = welcome(target, V5, &connect_as(V5, "four", "user"));
     // The place of another user's client is none of its own.
     turned_away(target, V5, &connect_as(V5, "three", "user"), QUOTA_EXCEEDED);
-    [&mut other, &mut again, &mut four].map(Client::ping);
+    for client in [&mut other, &mut again, &mut four] {
+        client.ping();
+    }
 }
 
 #[test]
@@ -344,6 +346,34 @@ fn a_client_that_comes_over_and_over_is_held_off_while_others_come_in() {
         last.expect("the fifth is in").ping();
     }
     assert_eq!(hits(&gateway.metrics(), "flapping"), 40.0);
+}
+
+#[test]
+fn a_client_retains_so_many_messages_and_another_its_own() {
+    let quota = "[quota.client]\nretained_max = 3\n";
+    let gateway = launch(quota).shards(2).start();
+    let keeps = |client: &mut Client, topic: &str, payload: &[u8]| {
+        let packet = Publish {
+            retain: true,
+            ..Publish::qos1(1, topic, payload)
+        };
+        client.send(&packet.encode(V5));
+        client.expect(PUBACK).reason()
+    };
+    let mut one = Client::connect(&gateway, V5, "one");
+    let mut two = Client::connect(&gateway, V5, "two");
+    let reasons: Vec<_> = (0..6)
+        .map(|number| keeps(&mut one, &format!("t/{number}"), b"x"))
+        .collect();
+    assert_eq!(reasons.iter().filter(|reason| **reason == QUOTA_EXCEEDED).count(), 3);
+    assert_eq!(keeps(&mut two, "t/9", b"x"), 0);
+    assert_eq!(keeps(&mut one, "t/0", b"another"), 0, "in the place of its own");
+    assert_eq!(keeps(&mut one, "t/9", b"x"), QUOTA_EXCEEDED);
+    assert!(keeps(&mut one, "t/1", b"") < 0x80, "it is forgotten");
+    assert_eq!(keeps(&mut one, "t/8", b"x"), 0);
+    let metrics = gateway.metrics();
+    assert_eq!(hits(&metrics, "client_retained"), 4.0);
+    assert_eq!(metrics.sum("tributary_retained_messages"), 4.0);
 }
 
 #[test]
