@@ -13,6 +13,7 @@ pub const NAMES: &[&str] = &[
     "exchanges",
     "listener",
     "quota",
+    "half_open",
 ];
 
 /// A client left too many answers unread: its socket is no longer read.
@@ -37,3 +38,5 @@ pub const EXCHANGES: usize = 8;
 pub const LISTENER: usize = 9;
 /// There is no room for one more account: its owner goes unbounded.
 pub const QUOTA: usize = 10;
+/// Too many TLS handshakes have begun: the one that has waited longest is closed.
+pub const HALF_OPEN: usize = 11;

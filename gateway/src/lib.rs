@@ -41,4 +41,6 @@ pub mod overload;
 
 pub mod quota;
 
+pub mod tls;
+
 pub mod limits;

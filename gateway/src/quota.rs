@@ -268,7 +268,10 @@ mod tests {
         let owners = owners
             .into_iter()
             .flat_map(|level| [Hit::Connections(level), Hit::Connects(level)]);
-        let all: Vec<Hit> = flows.chain(owners).chain([Hit::Flapping, Hit::Retained]).collect();
+        let all: Vec<Hit> = flows
+            .chain(owners)
+            .chain([Hit::Flapping, Hit::Retained])
+            .collect();
         assert_eq!(all.len(), NAMES.len());
         for (place, hit) in all.into_iter().enumerate() {
             assert_eq!(hit.index(), place, "{hit:?}");

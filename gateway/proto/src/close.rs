@@ -54,6 +54,12 @@ pub enum Close {
     MessageRate,
     /// More bytes in a time than a quota allows.
     QuotaExceeded,
+    /// A TLS handshake went wrong.
+    TlsFailed,
+    /// A TLS handshake took too long, or so many others had begun that its place was needed.
+    TlsUnfinished,
+    /// What came after a TLS handshake was no record of its connection.
+    TlsViolation,
     /// A fault of ours in handling this client; the others go on.
     Internal,
 }
@@ -71,7 +77,7 @@ pub enum Loudness {
 
 impl Close {
     /// One name per kind, in the order of [`Close::index`]: metric labels and log fields.
-    pub const NAMES: [&'static str; 25] = [
+    pub const NAMES: [&'static str; 28] = [
         "client_disconnect",
         "client_disconnect_with_will",
         "peer_closed",
@@ -96,6 +102,9 @@ impl Close {
         "websocket_violation",
         "message_rate",
         "quota_exceeded",
+        "tls_failed",
+        "tls_unfinished",
+        "tls_violation",
         "internal",
     ];
 
@@ -126,7 +135,10 @@ impl Close {
             Self::WebSocketViolation => 21,
             Self::MessageRate => 22,
             Self::QuotaExceeded => 23,
-            Self::Internal => 24,
+            Self::TlsFailed => 24,
+            Self::TlsUnfinished => 25,
+            Self::TlsViolation => 26,
+            Self::Internal => 27,
         }
     }
 
@@ -151,7 +163,10 @@ impl Close {
             | Self::ProxyUntrusted
             | Self::ProxyMissing
             | Self::UpgradeRefused
-            | Self::WebSocketViolation => None,
+            | Self::WebSocketViolation
+            | Self::TlsFailed
+            | Self::TlsUnfinished
+            | Self::TlsViolation => None,
             Self::Malformed(how) => Some(how.reason()),
             Self::KeepAlive => Some(Reason::KeepAliveTimeout),
             Self::TakenOver => Some(Reason::SessionTakenOver),

@@ -89,6 +89,10 @@ fn narrow(section: &mut Section<'_>, mqtt: &mut Mqtt, listeners: &mut [Listener]
 }
 
 fn flow(section: &mut Section<'_>) -> Option<Flow> {
+    if !section.has(PUBLISHES.0) && !section.has(BYTES.0) {
+        let right = "write publishes_per_sec or bytes_per_sec too, or leave it out";
+        section.forbid("over", "has no rate beside it", right);
+    }
     let meter = meter::Terms {
         messages: rate(section, PUBLISHES),
         bytes: rate(section, BYTES),
@@ -129,10 +133,6 @@ fn rate(section: &mut Section<'_>, (key, burst_key): RateKeys) -> Option<Rate> {
 }
 
 fn over(section: &mut Section<'_>) -> Over {
-    if !section.has(PUBLISHES.0) && !section.has(BYTES.0) {
-        let right = "write publishes_per_sec or bytes_per_sec too, or leave it out";
-        section.forbid("over", "has no rate beside it", right);
-    }
     let words = [
         ("slow", Over::Slow),
         ("refuse", Over::Refuse),

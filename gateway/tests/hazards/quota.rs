@@ -365,9 +365,19 @@ fn a_client_retains_so_many_messages_and_another_its_own() {
     let reasons: Vec<_> = (0..6)
         .map(|number| keeps(&mut one, &format!("t/{number}"), b"x"))
         .collect();
-    assert_eq!(reasons.iter().filter(|reason| **reason == QUOTA_EXCEEDED).count(), 3);
+    assert_eq!(
+        reasons
+            .iter()
+            .filter(|reason| **reason == QUOTA_EXCEEDED)
+            .count(),
+        3
+    );
     assert_eq!(keeps(&mut two, "t/9", b"x"), 0);
-    assert_eq!(keeps(&mut one, "t/0", b"another"), 0, "in the place of its own");
+    assert_eq!(
+        keeps(&mut one, "t/0", b"another"),
+        0,
+        "in the place of its own"
+    );
     assert_eq!(keeps(&mut one, "t/9", b"x"), QUOTA_EXCEEDED);
     assert!(keeps(&mut one, "t/1", b"") < 0x80, "it is forgotten");
     assert_eq!(keeps(&mut one, "t/8", b"x"), 0);

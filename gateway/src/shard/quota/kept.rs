@@ -6,7 +6,7 @@
 use tributary_access::accounts::Entry;
 use tributary_proto::message::Message;
 
-use super::{Quota, millis};
+use super::millis;
 use crate::bound;
 use crate::quota::Hit;
 use crate::shard::world::World;
