@@ -12,6 +12,7 @@ pub const NAMES: &[&str] = &[
     "held",
     "exchanges",
     "listener",
+    "quota",
     "half_open",
 ];
 
@@ -35,5 +36,7 @@ pub const HELD: usize = 7;
 pub const EXCHANGES: usize = 8;
 /// A listener has all the clients it may have: the newcomer is turned away.
 pub const LISTENER: usize = 9;
+/// There is no room for one more account: its owner goes unbounded.
+pub const QUOTA: usize = 10;
 /// Too many TLS handshakes have begun: the one that has waited longest is closed.
-pub const HALF_OPEN: usize = 10;
+pub const HALF_OPEN: usize = 11;

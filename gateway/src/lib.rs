@@ -39,6 +39,8 @@ pub mod transport_fault;
 
 pub mod overload;
 
+pub mod quota;
+
 pub mod tls;
 
 pub mod seal;

@@ -34,6 +34,9 @@ pub const LINK_BYTES: usize = 6;
 /// What it remembers beside that where a listener takes TLS; what that points to comes on top.
 pub const SEAL_BYTES: usize = 16;
 
+/// What it remembers of a client whose user or address has quotas.
+pub const OWNERS_BYTES: usize = 16;
+
 /// One step of coarse time: keep-alive, deadlines and housekeeping are counted in it.
 pub const TICK: Duration = Duration::from_millis(100);
 /// Ticks in a second.
@@ -152,6 +155,26 @@ pub const STALL_TICKS_MIN: u32 = 2;
 /// take to be read before anyone's silence counts.
 pub const CATCH_UP_TICKS: u32 = 2 * TICKS_PER_SEC;
 
+/// Users, and as many addresses, with an account at one time: 45 B each. Whoever finds no room goes
+/// unbounded by it.
+pub const QUOTA_KEYS_MAX: usize = 1 << 21;
+/// Locks over them.
+pub const QUOTA_STRIPES: usize = 64;
+/// Lots of tokens that a shard borrows per second for an owner that uses its rate up.
+pub const QUOTA_LOTS_PER_SEC: u64 = 10;
+/// Ticks after which a lot that is not used goes back.
+pub const QUOTA_LOT_IDLE_TICKS: u32 = TICKS_PER_SEC;
+/// Clients held up by a quota that a shard lets try again in one tick.
+pub const QUOTA_WAKES_PER_TICK: usize = 4_096;
+/// Meters, accounts and hold-offs looked at per tick for those that nothing is owed to.
+pub const QUOTA_SWEEP_PER_TICK: usize = 1_024;
+/// Messages that tokens are grabbed for at once, for what may be in one read.
+pub const QUOTA_GRAB_MESSAGES_MAX: u32 = 1_024;
+/// Client ids of one shard that are watched for coming over and over: 29 B each. Whoever finds no
+/// room is not watched.
+pub const FLAPPING_KEYS_PER_SHARD_MAX: usize = 1 << 20;
+/// Ticks between two lines about the same quota on one shard.
+pub const QUOTA_LINE_TICKS_MIN: u32 = 10 * TICKS_PER_SEC;
 /// TLS handshakes of one shard that have begun and not ended; each holds 4 to 6 KB, and 30 KB at
 /// most. The one that has waited longest makes room for the next.
 pub const HALF_OPEN_PER_SHARD_MAX: usize = 4_096;

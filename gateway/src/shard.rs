@@ -40,6 +40,7 @@ mod offer;
 mod owners;
 mod pause;
 mod prove;
+mod quota;
 mod restore;
 mod retain;
 mod seals;
@@ -66,6 +67,7 @@ use tributary_ring::{Ring, RingAddress, RingOptions};
 
 use approach::Passage;
 pub use door::Door;
+pub use quota::QuotaPlan;
 pub use shed::ShedPlan;
 pub use world::WorldPlan;
 
@@ -73,6 +75,7 @@ use crate::mailbox::Mailboxes;
 use gather::Gather;
 use newcomers::Newcomers;
 use owners::Owners;
+use quota::Quota;
 use shed::Shed;
 use stall::Probe;
 use world::World;
@@ -109,6 +112,8 @@ pub struct ShardPlan {
     pub meeting: Arc<Meeting>,
     /// From when on newcomers are turned away.
     pub shed: ShedPlan,
+    /// What clients, users and addresses may take.
+    pub quota: QuotaPlan,
 }
 
 /// Where the shards exchange the addresses of their rings before the first accept.
@@ -230,6 +235,10 @@ impl Shard {
         );
         let mut world = World::new(plan.world);
         world.shed = Shed::new(plan.shed);
+        world.quota = Quota::new(plan.quota);
+        if world.quota.asks_address() {
+            world.links.remember_all();
+        }
         let shard = Self {
             planes,
             filling: 0,

@@ -17,6 +17,7 @@ pub use cell::{Cells, Count, LABELS_MAX, Tally};
 pub use histogram::{Histogram, HistogramReading};
 
 use crate::overload::Overload;
+use crate::quota;
 
 /// What the shard's vocabularies are called outside, in the order of their indices.
 ///
@@ -220,6 +221,8 @@ books! { names;
         "Newcomers turned away because of overload, by reason";
     overloaded: Tally<8> = Tally::new(Overload::NAMES), Gauge "tributary_overloaded" "reason",
         "Shards that turn newcomers away now, by reason";
+    quota_hits: Tally<16> = Tally::new(quota::NAMES), Counter "tributary_quota_hits" "quota",
+        "Times a quota held up or refused a message or a newcomer, by quota";
     event_delay_micros: Count = Count::new(), Gauge "tributary_event_delay_microseconds" "",
         "How long an event waits until its shard looks at it, smoothed; summed over the shards";
     stalled_millis: Count = Count::new(), Counter "tributary_stalled_milliseconds" "",

@@ -21,6 +21,7 @@ mod groups;
 mod listeners;
 mod mqtt;
 mod overload;
+mod quota;
 mod routes;
 mod section;
 mod sections;
@@ -81,13 +82,14 @@ fn assemble(
     faults: &mut Faults,
 ) -> Settings {
     let mut top = section::Section::top(tree, faults);
-    let listeners = listeners::listeners(&mut top, &args.listen);
+    let mut listeners = listeners::listeners(&mut top, &args.listen);
     let clusters = clusters::clusters(&mut top, &args.kafka);
     let groups = groups::groups(&mut top, &clusters);
     let (mut rules, places) = routes::read(&mut top);
     let (mut downlinks, downlink_places) = downlinks::read(&mut top);
     let node = downlinks::node(&mut top);
-    let mqtt = mqtt::mqtt(&mut top);
+    let mut mqtt = mqtt::mqtt(&mut top);
+    let quota = quota::quota(&mut top, &mut mqtt, &mut listeners);
     let store = store::store(&mut top);
     let auth = auth::users(&mut top);
     let shards = sections::shards(&mut top, args);
@@ -116,6 +118,7 @@ fn assemble(
         shards,
         control,
         overload,
+        quota,
         handshakes,
         drain,
         process,

@@ -13,6 +13,7 @@ use crate::auth::ScramUser;
 use crate::cli::Descriptors;
 use crate::kafka::{Properties, downlink};
 use crate::log::Format;
+use crate::quota;
 use crate::route::{GroupRule, RouteRule};
 use crate::seal::SealFiles;
 use crate::tls::Tls;
@@ -40,6 +41,8 @@ pub struct Settings {
     pub shards: Shards,
     pub control: Control,
     pub overload: Overload,
+    /// What one client, user or address may take, and all of them.
+    pub quota: quota::Terms,
     pub handshakes: Handshakes,
     pub drain: Drain,
     pub process: Process,

@@ -4,6 +4,7 @@ mod downlinks;
 mod groups;
 mod listeners;
 mod mistakes;
+mod quotas;
 mod secrets;
 mod users;
 

@@ -15,6 +15,8 @@ use crate::auth::{METHOD, Users};
 use crate::config::{self, QueueDrop, Settings};
 use crate::interest::Interest;
 use crate::mailbox::Mailboxes;
+use crate::quota::{self, Ledger};
+use crate::shard::QuotaPlan;
 use crate::store::{Opened, Recovered, Store, StoreHandle};
 
 /// What all shards are made with.
@@ -29,6 +31,7 @@ pub(super) struct Common {
     /// Seconds since 1970 at the start.
     pub(super) base_sec: u32,
     pub(super) server_reference: Option<Arc<str>>,
+    pub(super) quota: QuotaPlan,
     /// For each shard its end of the store, and what was in it.
     ends: Vec<Option<(StoreHandle, Recovered)>>,
     store: Option<Store>,
@@ -68,6 +71,7 @@ impl Common {
                 bytes_max: (mqtt.retained_bytes_max as usize).div_ceil(shards),
             },
             server_reference: settings.drain.server_reference.as_deref().map(Arc::from),
+            quota: quotas(&settings.quota, &hasher, shards)?,
             hasher,
             topic_hasher,
             base_sec,
@@ -106,6 +110,24 @@ fn open_store(
         .map_err(|error| super::sentence("store", &error))?;
     let ends = handles.into_iter().zip(recovered).map(Some).collect();
     Ok((Some(store), ends))
+}
+
+/// One ledger for all shards; the memory of its accounts comes with them.
+fn quotas(terms: &quota::Terms, hasher: &RandomState, shards: usize) -> Result<QuotaPlan, Refusal> {
+    let features = tributary_ring::probe();
+    if terms.address.is_some() && !features.peer_name {
+        return Err(format!(
+            "[quota.address]: needs Linux 6.7 to know from where clients come, this is {}; use a \
+             newer kernel, or leave the section out",
+            features.kernel
+        ));
+    }
+    Ok(QuotaPlan {
+        ledger: Ledger::new(terms, hasher.hash_one("ledger")),
+        terms: terms.clone(),
+        hasher: hasher.clone(),
+        shards,
+    })
 }
 
 fn users(settings: &Settings) -> Result<Users, Refusal> {

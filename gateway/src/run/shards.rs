@@ -52,6 +52,7 @@ impl Parts<'_> {
                 mailboxes: self.mailboxes.clone(),
                 meeting: Arc::clone(&meeting),
                 shed: self.shed(&memory),
+                quota: common.quota.clone(),
             };
             let thread = shard::start(plan).map_err(|error| {
                 format!(

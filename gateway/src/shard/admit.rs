@@ -117,6 +117,7 @@ impl World {
         self.take_half_connect(socket);
         self.exchanges.remove(&socket);
         self.links.origins.remove(&socket);
+        self.quota.forget(socket, self.now_tick);
         self.links.certificates.remove(&socket);
         self.departures.remove(&socket);
     }
@@ -183,6 +184,9 @@ impl World {
         if self.is_door_full(socket, earlier) {
             self.book().bounds_hit.add(crate::bound::LISTENER, 1);
             return self.turn_away_for(Overload::Table, socket, connect.version, 0);
+        }
+        if let Some(out) = self.turn_away_over_quota(socket, connect, &proof, earlier) {
+            return out;
         }
         if let Some(index) = earlier {
             self.end(index, Close::TakenOver);
@@ -314,6 +318,7 @@ impl World {
 
     /// What every client that came in leads to.
     fn after_entry(&mut self, at: ClientRef, connect: &Connect<'_>, version: Version) {
+        self.quota.seat(at.index);
         let due_tick = self.clients.find(at).and_then(|client| client.due_tick());
         if let Some(tick) = due_tick {
             self.wheel.put(&mut self.clients, at.index, tick);

@@ -153,6 +153,8 @@ impl Paused {
 
     /// The shard has delivered enough in this turn; others come first.
     pub(super) const TURN: Self = Self(16);
+    /// It has sent more than a quota allows for now.
+    pub(super) const QUOTA: Self = Self(32);
 
     /// Whether there is any reason.
     pub(super) fn any(self) -> bool {

@@ -29,6 +29,7 @@ pub(super) fn end(world: &mut World, index: u32, close: Close) {
         world.links.door(client.socket()).leave();
     }
     world.reproofs.remove(&index);
+    world.quota.leave(index, world.now_tick);
     if close == Close::ClientDisconnect {
         world.forget_will(index);
     }

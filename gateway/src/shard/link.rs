@@ -125,6 +125,11 @@ impl Links {
         }
     }
 
+    /// There is something to know of every socket, whatever its door.
+    pub(super) fn remember_all(&mut self) {
+        self.is_used = true;
+    }
+
     /// Where a socket is on its way to MQTT.
     pub(super) fn stage(&self, socket: Socket) -> Stage {
         self.of(socket).stage

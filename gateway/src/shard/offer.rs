@@ -35,6 +35,8 @@ pub(super) enum Offered {
     Full,
     /// Enough was delivered in this turn: look at the same bytes again in the next.
     Later,
+    /// Over a quota: look at the same bytes again when there are tokens.
+    Slowed,
     /// The connection ends over it.
     Close(Close),
 }
@@ -248,7 +250,7 @@ impl World {
     }
 
     /// Answers a message on the spot.
-    fn answer(&mut self, index: u32, publish: &Publish<'_>, answer: Answer) -> Offered {
+    pub(super) fn answer(&mut self, index: u32, publish: &Publish<'_>, answer: Answer) -> Offered {
         let (qos, packet_id) = (publish.qos, publish.packet_id);
         let book = &self.books[self.index];
         book.publishes.on_received(qos as u8);
@@ -389,7 +391,7 @@ pub(super) fn carry_up(
 }
 
 /// An answer that is known at once.
-enum Answer {
+pub(super) enum Answer {
     /// The message is where its route wants it, which may be nowhere.
     Kept(Reason),
     /// It goes nowhere.
@@ -411,9 +413,11 @@ fn spoken(refusal: Refusal) -> Reason {
         Refusal::TopicIllegal => Reason::TopicNameInvalid,
         Refusal::TooLarge => Reason::PacketTooLarge,
         Refusal::NotAllowed => Reason::NotAuthorized,
-        Refusal::TopicsTooMany | Refusal::Stopping | Refusal::Outage | Refusal::SpoolFull => {
-            Reason::QuotaExceeded
-        }
+        Refusal::TopicsTooMany
+        | Refusal::Stopping
+        | Refusal::Outage
+        | Refusal::SpoolFull
+        | Refusal::Quota => Reason::QuotaExceeded,
         Refusal::TopicMissing | Refusal::Rejected => Reason::ImplementationSpecificError,
     }
 }

@@ -14,6 +14,7 @@ impl World {
         let new_second = now_tick / TICKS_PER_SEC != self.now_tick / TICKS_PER_SEC;
         self.now_tick = now_tick;
         self.end_silent();
+        self.tick_quotas();
         self.expire_retained();
         self.handoff.on_tick();
         self.view.catch_up();

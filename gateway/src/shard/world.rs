@@ -33,6 +33,7 @@ use super::link::Links;
 use super::log_budget::LogBudget;
 use super::offer::Held;
 use super::prove::Pending;
+use super::quota::Quota;
 use super::seals::Seals;
 use super::shed::Shed;
 use super::speak::Speaker;
@@ -259,6 +260,8 @@ pub(super) struct World {
     pub draining: bool,
     /// When newcomers are turned away.
     pub shed: Shed,
+    /// How much clients may take.
+    pub quota: Quota,
     /// Slots or memory are short: who says nothing is not waited for as long as usual.
     pub is_impatient: bool,
     /// Until when nobody's silence counts.
@@ -384,6 +387,7 @@ impl World {
             now_tick: 0,
             draining: false,
             shed: Shed::default(),
+            quota: Quota::default(),
             is_impatient: false,
             pardon: Pardon::default(),
             log_budget: LogBudget::default(),

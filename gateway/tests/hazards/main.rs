@@ -27,6 +27,7 @@ mod order;
 mod outage;
 mod overload;
 mod proxy_protocol;
+mod quota;
 mod refused;
 mod repair;
 mod retained;

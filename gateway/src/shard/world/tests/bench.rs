@@ -366,6 +366,16 @@ pub(super) fn connect(id: &str, level: u8, keep_alive_secs: u8) -> Vec<u8> {
     packet(0x10, &body)
 }
 
+/// A CONNECT of MQTT 3.1.1 with a user name.
+pub(super) fn connect_as(id: &str, user: &str) -> Vec<u8> {
+    let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 4, 0x82, 0, 0];
+    for text in [id, user] {
+        body.extend([0, text.len() as u8]);
+        body.extend(text.as_bytes());
+    }
+    packet(0x10, &body)
+}
+
 /// A PUBLISH of MQTT 3.1.1.
 pub(super) fn publish(topic: &str, qos: u8, packet_id: u16, payload_bytes: usize) -> Vec<u8> {
     let mut body = vec![0, topic.len() as u8];
