@@ -12,6 +12,7 @@ pub const NAMES: &[&str] = &[
     "held",
     "exchanges",
     "listener",
+    "profiles",
 ];
 
 /// A client left too many answers unread: its socket is no longer read.
@@ -34,3 +35,5 @@ pub const HELD: usize = 7;
 pub const EXCHANGES: usize = 8;
 /// A listener has all the clients it may have: the newcomer is turned away.
 pub const LISTENER: usize = 9;
+/// Too many kinds of clients, as the rules tell them apart: one of another kind is turned away.
+pub const PROFILES: usize = 10;

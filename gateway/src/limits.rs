@@ -100,6 +100,11 @@ pub const HELD_MESSAGES_MAX: usize = 64 << 10;
 pub const COMMANDS_WITH_SESSION_MAX: usize = 16;
 /// Strangers of one shard that are proving who they are.
 pub const EXCHANGES_PER_SHARD_MAX: usize = 16 << 10;
+/// Kinds of clients that a shard tells apart, where there are rules: those whom the same rules
+/// concern, and who have the same groups and claims, are one.
+pub const PROFILES_PER_SHARD_MAX: usize = 64 << 10;
+/// Clients that get the profiles of new rules in one turn.
+pub const RENEWALS_PER_TURN: usize = 256;
 /// Turns for which a newcomer waits while the connection that it takes over goes on talking.
 pub const BEHIND_TURNS_MAX: u8 = 64;
 /// Names of groups that a shard remembers for the messages in its sessions.

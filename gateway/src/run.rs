@@ -5,6 +5,7 @@
 //!  signal   -> not ready -> shards drain -> lanes flush -> control stops -> exit 0
 //! ```
 
+mod acl;
 mod check;
 mod common;
 mod downlinks;
@@ -12,6 +13,7 @@ mod lanes;
 mod layout;
 mod listening;
 mod memory;
+mod reload;
 mod shards;
 mod signals;
 
@@ -34,12 +36,14 @@ use crate::control::{self, ControlHandle, ControlState, Readiness};
 use crate::mailbox::{Mailbox, Mailboxes};
 use crate::store::Store;
 use crate::{bound, kafka, log, transport_fault};
+pub use acl::acl_test;
 pub use check::check;
 use common::Common;
 use downlinks::Downlinks;
 use lanes::Lanes;
 use layout::Layout;
 use listening::{Opened, SocketFiles};
+use reload::Reload;
 use shards::Parts;
 
 /// How long shards may take to close what is left once the time to drain is over.
@@ -64,7 +68,7 @@ pub fn run(args: &RunArgs) -> Result<(), Refusal> {
     let settings = config::load(args, std::env::vars(), lanes::check_routes)
         .map_err(|faults| faults.to_string())?;
     log::init(settings.log.format, settings.log.level)?;
-    let gateway = Gateway::start(&settings)?;
+    let gateway = Gateway::start(args, &settings)?;
     gateway.announce();
     gateway.serve(Duration::from_secs(settings.drain.timeout_secs))
 }
@@ -86,7 +90,7 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn start(settings: &Settings) -> Result<Self, Refusal> {
+    fn start(args: &RunArgs, settings: &Settings) -> Result<Self, Refusal> {
         let started = Instant::now();
         let layout = Layout::plan(&settings.shards, settings.listeners.len())?;
         let opened = Opened::listeners(&settings.listeners, &layout)?;
@@ -96,7 +100,8 @@ impl Gateway {
         let books = books(layout.shards);
         let happenings = channel();
         // Caught from here on, so that a signal during start-up still ends in an orderly way.
-        signals::watch(happenings.0.clone())?;
+        let reload = Reload::new(args, settings, &mailboxes);
+        signals::watch(happenings.0.clone(), reload)?;
         let parts = Parts {
             settings,
             layout: &layout,

@@ -41,6 +41,9 @@ pub struct Names {
 /// The three of them, by their numbers.
 const QOS: &[&str] = &["0", "1", "2"];
 
+/// What a client does with a topic, in the order of the rules' own actions.
+const ACTIONS: &[&str] = &["publish", "subscribe", "receive", "retain"];
+
 /// Protocol versions, in the order in which [`ShardBooks::connects`] counts them.
 pub const VERSIONS: &[&str] = &["3.1", "3.1.1", "5"];
 
@@ -157,6 +160,10 @@ books! { names;
         "Bytes of the payloads of PUBLISH packets sent";
     auth_failures: Count = Count::new(), Counter "tributary_auth_failures" "",
         "Authentications that did not prove who the client is";
+    access_denied: Tally<4> = Tally::new(ACTIONS), Counter "tributary_access_denied" "action",
+        "What clients asked for and the rules deny, by action";
+    access_revoked: Count = Count::new(), Counter "tributary_access_revoked" "",
+        "Subscriptions taken away since the rules no longer allow them";
     sessions: Count = Count::new(), Gauge "tributary_sessions" "",
         "Sessions, of clients connected now and of those that are away";
     sessions_expired: Count = Count::new(), Counter "tributary_sessions_expired" "",

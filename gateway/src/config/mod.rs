@@ -9,6 +9,7 @@
 //!                    faults <-- routes checked as a whole
 //! ```
 
+mod access;
 mod auth;
 mod clusters;
 mod control;
@@ -33,6 +34,7 @@ use std::path::Path;
 
 use crate::cli::RunArgs;
 
+pub use access::{Access, OnDenied};
 use document::Table;
 pub use faults::{Fault, Faults, Place};
 pub use routes::{RouteCheck, RouteFault};
@@ -89,6 +91,7 @@ fn assemble(
     let mqtt = mqtt::mqtt(&mut top);
     let store = store::store(&mut top);
     let auth = auth::users(&mut top);
+    let access = access::access(&mut top);
     let shards = sections::shards(&mut top, args);
     let control = control::control(&mut top, args.control);
     let overload = overload::overload(&mut top);
@@ -110,6 +113,7 @@ fn assemble(
         mqtt,
         store,
         auth,
+        access,
         shards,
         control,
         overload,

@@ -8,6 +8,7 @@ use tracing::level_filters::LevelFilter;
 use tributary_transport::limits::PROXY_V2_BYTES_MAX;
 use tributary_transport::proxy::{Mode, Networks, Policy};
 
+use super::access::Access;
 use crate::auth::ScramUser;
 use crate::cli::Descriptors;
 use crate::kafka::{Properties, downlink};
@@ -34,6 +35,8 @@ pub struct Settings {
     pub store: Store,
     /// Who may come in by SCRAM-SHA-256; empty: enhanced authentication is not offered.
     pub auth: Vec<ScramUser>,
+    /// `None`: everybody may do everything.
+    pub access: Option<Access>,
     pub shards: Shards,
     pub control: Control,
     pub overload: Overload,

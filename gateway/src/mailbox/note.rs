@@ -3,10 +3,12 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use tributary_access::rulebook::Rulebook;
 use tributary_proto::message::Message;
 use tributary_proto::reason::Reason;
 use tributary_proto::retained::Cursor;
 
+use crate::config::OnDenied;
 use crate::kafka::downlink::{CaughtUp, Command, Withdrawal};
 
 /// A note between shards.
@@ -42,6 +44,15 @@ pub enum Note {
     CaughtUp(CaughtUp),
     /// A claim of one of your clients is settled.
     Settled { claim: NonZeroU64, reason: Reason },
+    /// Other rules are in force, for clients that are here too.
+    Rules(Rules),
+}
+
+/// What clients may do.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    pub book: Arc<Rulebook>,
+    pub on_denied: OnDenied,
 }
 
 /// A message for one member of a shared subscription.
@@ -83,7 +94,8 @@ impl Note {
             Self::ToGroup(to) => to.message.bytes(),
             Self::Found { messages, .. } => messages.iter().map(|message| message.bytes()).sum(),
             Self::Command(command) => command.message.bytes(),
-            Self::Search(_) | Self::Settled { .. } | Self::Withdraw(_) | Self::CaughtUp(_) => 0,
+            Self::Search(_) | Self::Settled { .. } | Self::Withdraw(_) => 0,
+            Self::CaughtUp(_) | Self::Rules(_) => 0,
         };
         size_of::<Self>() + messages
     }

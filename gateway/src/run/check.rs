@@ -50,7 +50,8 @@ pub fn check(args: &CheckArgs) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn load(path: &Path) -> Result<Settings, Refusal> {
+/// The settings of a file, in the environment as it is now.
+pub(super) fn load(path: &Path) -> Result<Settings, Refusal> {
     let args = RunArgs {
         config: Some(path.to_owned()),
         ..RunArgs::default()

@@ -10,11 +10,11 @@ use tributary_proto::session::{DropRule, Terms};
 use tributary_proto::subscriptions::{self, TopicHasher};
 use tributary_proto::version::Qos;
 
-use super::Refusal;
+use super::{Refusal, acl};
 use crate::auth::{METHOD, Users};
 use crate::config::{self, QueueDrop, Settings};
 use crate::interest::Interest;
-use crate::mailbox::Mailboxes;
+use crate::mailbox::{Mailboxes, Rules};
 use crate::store::{Opened, Recovered, Store, StoreHandle};
 
 /// What all shards are made with.
@@ -24,6 +24,7 @@ pub(super) struct Common {
     pub(super) topic_hasher: TopicHasher,
     pub(super) interest: Arc<Interest>,
     pub(super) users: Arc<Users>,
+    pub(super) rules: Option<Rules>,
     pub(super) subscription_bounds: subscriptions::Bounds,
     pub(super) retained_bounds: retained::Bounds,
     /// Seconds since 1970 at the start.
@@ -59,6 +60,7 @@ impl Common {
             terms: terms(settings, shards),
             interest: Arc::new(Interest::new(shards, topic_hasher.clone())),
             users: Arc::new(users(settings)?),
+            rules: settings.access.as_ref().map(acl::compile).transpose()?,
             subscription_bounds: subscriptions::Bounds {
                 filters_per_client: mqtt.subscriptions_per_client_max as usize,
                 ..subscriptions::Bounds::default()

@@ -106,6 +106,7 @@ impl Parts<'_> {
             store: common.end_of(index),
             base_sec: common.base_sec,
             users: Arc::clone(&common.users),
+            rules: common.rules.clone(),
             sys_interval_secs: mqtt.sys_interval_secs,
             will_delay_secs_max: mqtt.will_delay_secs_max,
             server_reference: common.server_reference.clone(),

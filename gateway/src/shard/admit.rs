@@ -1,7 +1,9 @@
 //! Accept: reads the CONNECT of a stranger, finds its home, lets it in or turns it away.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tributary_access::subject::{Identity, Subject};
 use tributary_proto::close::Close;
 use tributary_proto::decode;
 use tributary_proto::frame::{self, Front};
@@ -15,10 +17,9 @@ use tributary_transport::proxy::Expect;
 
 use super::client::{Client, Extra, Listed, Paused, Reading};
 use super::clients::ClientRef;
-use super::frames::farewell;
 use super::prove::Proof;
 use super::wheel::Wheel;
-use super::world::{Order, Socket, World, context};
+use super::world::{Socket, World, context};
 use crate::limits::CONNECT_BYTES_MAX;
 use crate::overload::Overload;
 use crate::store::{Op, SessionNumber, StoredWill};
@@ -168,8 +169,35 @@ impl World {
         self.enter(socket, connect, &admission, None, connect_bytes)
     }
 
-    /// A client that may come in does so, in place of whoever has its id.
+    /// A client has shown who it is: it comes in if the rules let it.
     pub(super) fn enter(
+        &mut self,
+        socket: Socket,
+        connect: &Connect<'_>,
+        admission: &Admission,
+        proof: Option<Proof>,
+        connect_bytes: usize,
+    ) -> Entrance {
+        let proven = proof.as_ref().map(|proof| Arc::clone(&proof.user));
+        let identity = Identity {
+            subject: Subject {
+                client: connect.client_id,
+                user: proven.as_deref().or(connect.user_name),
+            },
+            groups: &[],
+            claims: &[],
+        };
+        let pass = match self.judge_entry(connect, &identity) {
+            Ok(pass) => pass,
+            Err(reason) => return self.refuse(socket, connect.version, reason),
+        };
+        let entrance = self.take_in(socket, connect, admission, proof, connect_bytes);
+        self.settle_entry(&entrance, pass, &identity);
+        entrance
+    }
+
+    /// A client that may come in does so, in place of whoever has its id.
+    fn take_in(
         &mut self,
         socket: Socket,
         connect: &Connect<'_>,
@@ -433,53 +461,6 @@ impl World {
                 return id;
             }
         }
-    }
-
-    /// Answers with a refusing CONNACK, then closes.
-    pub(super) fn refuse(&mut self, socket: Socket, version: Version, reason: Reason) -> Entrance {
-        let mut last_words = Vec::new();
-        let elsewhere = self.server_reference.as_deref().filter(|_| self.draining);
-        let reason = match (elsewhere, reason) {
-            (Some(_), Reason::ServerUnavailable) => Reason::UseAnotherServer,
-            _ => reason,
-        };
-        session::turn_away(version, reason, elsewhere, &mut last_words);
-        let close = match reason {
-            Reason::ServerBusy => Close::TableFull,
-            _ => Close::ConnectRefused,
-        };
-        self.turn_away(socket, close, last_words)
-    }
-
-    /// Refuses a connection that its home had no room for; its CONNECT was found good before.
-    pub(super) fn refuse_late(&mut self, socket: Socket, bytes: &[u8]) {
-        let version = match frame::front(bytes, CONNECT_BYTES_MAX) {
-            Ok(Front::Frame { body, .. }) => decode::connect(body).map(|connect| connect.version),
-            _ => return,
-        };
-        if let Ok(version) = version {
-            self.refuse(socket, version, Reason::ServerBusy);
-        }
-    }
-
-    pub(super) fn reject(&mut self, socket: Socket, close: Close) -> Entrance {
-        self.turn_away(socket, close, Vec::new())
-    }
-
-    pub(super) fn turn_away(
-        &mut self,
-        socket: Socket,
-        close: Close,
-        last_words: Vec<u8>,
-    ) -> Entrance {
-        super::close::record(self, close, None);
-        self.orders.push(Order::Close {
-            socket,
-            last_words,
-            linger: true,
-            farewell: farewell(close),
-        });
-        Entrance::Out
     }
 }
 

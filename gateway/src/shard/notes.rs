@@ -47,6 +47,7 @@ impl World {
             Note::Withdraw(withdrawal) => self.handoff.on_withdrawal(&withdrawal),
             Note::CaughtUp(caught_up) => self.handoff.on_caught_up(&caught_up),
             Note::Settled { claim, reason } => self.on_settled(claim.get(), reason),
+            Note::Rules(rules) => self.on_rules(rules),
         }
     }
 

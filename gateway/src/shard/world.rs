@@ -4,7 +4,7 @@
 //! ring; what is to be done with a socket is said by the return value or put down as an order.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::RandomState;
+use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tributary_proto::close::Close;
 use tributary_proto::frame;
 use tributary_proto::reason::Reason;
 use tributary_proto::retained::{self, Retained};
-use tributary_proto::session::{Commons, Journal, Sent, Terms};
+use tributary_proto::session::{Commons, Journal, Terms};
 use tributary_proto::subscriptions::{self, Found, InterestChange, Subscriptions, TopicHasher};
 use tributary_ring::Conn;
 use tributary_transport::websocket::CloseCode;
@@ -30,6 +30,7 @@ use super::keep::Keeper;
 use super::link::Links;
 use super::log_budget::LogBudget;
 use super::offer::Held;
+use super::permission::Permission;
 use super::prove::Pending;
 use super::shed::Shed;
 use super::speak::Speaker;
@@ -40,7 +41,7 @@ use crate::auth::{Exchange, Users};
 use crate::books::ShardBooks;
 use crate::interest::{Interest, Targets, View};
 use crate::kafka::{Batch, Lane};
-use crate::mailbox::{Mailboxes, Search};
+use crate::mailbox::{Mailboxes, Rules, Search};
 use crate::route::RouteTable;
 use crate::store::{Recovered, StoreHandle};
 
@@ -233,6 +234,8 @@ pub(super) struct World {
     pub reproofs: HashMap<u32, Box<Exchange>>,
     /// Who may come in by enhanced authentication.
     pub users: Arc<Users>,
+    /// What clients may do; `None` when everything.
+    pub permission: Option<Permission>,
     /// Longest delay of a will, in seconds.
     pub will_delay_secs_max: u32,
     /// Where clients should go instead while the gateway drains.
@@ -299,6 +302,8 @@ pub struct WorldPlan {
     pub base_sec: u32,
     /// Who may come in by enhanced authentication.
     pub users: Arc<Users>,
+    /// What clients may do; `None` when everything.
+    pub rules: Option<Rules>,
     /// How often the gateway says how it is, in seconds; 0 is never.
     pub sys_interval_secs: u16,
     /// Longest delay of a will, in seconds.
@@ -312,6 +317,7 @@ impl World {
     pub(super) fn new(plan: WorldPlan) -> Self {
         let desks = plan.lanes.into_iter().map(Desk::new);
         let (handle, recovered) = plan.store.unzip();
+        let key = plan.hasher.hash_one("profiles");
         let world = Self {
             index: plan.index,
             shard_count: plan.shard_count,
@@ -362,6 +368,7 @@ impl World {
             exchanges: HashMap::new(),
             reproofs: HashMap::new(),
             users: plan.users,
+            permission: plan.rules.map(|rules| Permission::new(rules, key)),
             will_delay_secs_max: plan.will_delay_secs_max,
             server_reference: plan.server_reference,
             spares: Spares::default(),
@@ -443,32 +450,6 @@ impl World {
             self.orders.push(Order::CancelReceive(socket));
         }
         self.book().pauses.add(u64::from(was_read));
-    }
-
-    /// What a turn leaves to be done before its answers go out.
-    pub(super) fn finish_turn(&mut self) {
-        self.publish_wills();
-        self.continue_searches();
-        self.hand_off();
-        self.settle_later();
-        self.submit_changes();
-        self.ring_bells();
-        self.count_messages();
-    }
-
-    /// Brings into the books what sessions have sent and lost.
-    fn count_messages(&mut self) {
-        let (sent, losses) = (self.commons.sent.take(), self.commons.losses.take());
-        let book = self.book();
-        if sent != Sent::default() {
-            let first = sent.first.into_iter().enumerate();
-            first.for_each(|(qos, count)| book.deliveries.add(qos, count));
-            book.retransmissions.add(sent.again);
-            book.payload_bytes_out.add(sent.payload_bytes);
-        }
-        let lost = losses.into_iter().enumerate();
-        lost.filter(|(_, count)| *count > 0)
-            .for_each(|(loss, count)| book.deliveries_dropped.add(loss, count));
     }
 
     /// Ends a client's connection.

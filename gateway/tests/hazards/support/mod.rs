@@ -8,6 +8,7 @@ pub(crate) mod metrics;
 pub(crate) mod output;
 pub(crate) mod property;
 pub(crate) mod relay;
+pub(crate) mod rules;
 pub(crate) mod subscriber;
 pub(crate) mod way;
 pub(crate) mod websocket;
