@@ -4,7 +4,7 @@
 //! ```text
 //!  shard: CONNECT ──> Question ──> Chain::quick ──> Verdict            nothing to work out
 //!                                       │
-//!                                       └─> Doorkeeper::ask ──> workers: argon2
+//!                                       └─> Doorkeeper::ask ──> workers: argon2, signatures
 //!                                                                  │
 //!  shard: Verdict <── answer(Verdict) <────────────────────────────┘
 //! ```
@@ -22,6 +22,8 @@ pub mod chain;
 
 pub mod users;
 
+pub mod jwt;
+
 pub mod proofs;
 
 pub mod certificate;
@@ -31,6 +33,8 @@ pub mod binding;
 pub mod hash;
 
 mod seal;
+
+pub mod secret;
 
 pub mod verdict;
 
@@ -46,6 +50,8 @@ pub use binding::Template;
 pub use chain::{Chain, ChainSettings, Method};
 pub use clock::Clock;
 pub use fault::Fault;
+pub use jwt::{Jwt, JwtSettings};
 pub use question::{Certificate, Password, Question};
+pub use secret::Secret;
 pub use service::{Doorkeeper, Service, ServiceSettings};
 pub use verdict::{Proven, Refusal, Verdict};

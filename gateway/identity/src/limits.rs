@@ -34,6 +34,14 @@ pub const HASHES_WAITING: usize = 1 << 10;
 pub const WAIT_MILLIS_MAX: u64 = 10_000;
 /// Passwords remembered as right, at most.
 pub const PROOFS_MAX: usize = 1 << 22;
+/// Bytes of a token: what is longer is refused unread.
+pub const TOKEN_BYTES_MAX: usize = 8 << 10;
+/// Keys of one source of keys.
+pub const TOKEN_KEYS_MAX: usize = 1 << 6;
+/// Keys tried for one token that does not name its key; each costs a signature.
+pub const TOKEN_KEYS_TRIED_MAX: usize = 4;
+/// Bytes of the rules that come along in a token.
+pub const RULES_BYTES_MAX: usize = 4 << 10;
 /// Bytes of a pattern for client ids or for names from certificates.
 pub const TEMPLATE_BYTES_MAX: usize = 1 << 8;
 /// Bytes of a client id that is compared with a pattern. A comparison costs at most this squared.
@@ -41,3 +49,4 @@ pub const BOUND_ID_BYTES_MAX: usize = 1 << 10;
 
 const _: () = assert!(HASHES_WAITING <= QUESTIONS_MAX);
 const _: () = assert!(TEMPLATE_BYTES_MAX <= BOUND_ID_BYTES_MAX);
+const _: () = assert!(RULES_BYTES_MAX < TOKEN_BYTES_MAX);

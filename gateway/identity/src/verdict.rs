@@ -35,6 +35,12 @@ impl Proven {
     }
 }
 
+impl From<Proven> for Verdict {
+    fn from(proven: Proven) -> Self {
+        Self::Allowed(Box::new(proven))
+    }
+}
+
 /// Writes the variants, their counters' names and what the peer is told from one table.
 macro_rules! refusals {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $reason:ident;)*) => {
@@ -68,6 +74,17 @@ refusals! {
     NothingShown = "nothing_shown", NotAuthorized;
     /// The certificate lacks a name that the user is made of.
     CertificateNames = "certificate_names", NotAuthorized;
+    /// Not the three parts of a token, a header that is not understood, or too long.
+    TokenMalformed = "token_malformed", BadUserNameOrPassword;
+    /// Signed by nobody who is known, or by an algorithm that is not taken.
+    TokenSignature = "token_signature", BadUserNameOrPassword;
+    TokenExpired = "token_expired", BadUserNameOrPassword;
+    /// It does not hold yet.
+    TokenEarly = "token_early", BadUserNameOrPassword;
+    /// Of another issuer, for another audience, without a user or an end, or not to be kept.
+    TokenClaims = "token_claims", BadUserNameOrPassword;
+    /// About another user than the CONNECT names.
+    TokenUser = "token_user", BadUserNameOrPassword;
     /// The client id is not one that this user may have [MQTT-3.1.3.1].
     ClientId = "client_id", ClientIdentifierNotValid;
     /// More wait than may wait, or this one has waited too long.

@@ -40,7 +40,6 @@ impl Walk {
     /// Asks one method after the other until one has an answer or must be waited for.
     pub(crate) fn advance(&mut self) -> Step {
         while let Some(method) = self.chain.methods.get(self.at) {
-            self.at += 1;
             match method.look(&self.question) {
                 Look::NotMine => {}
                 Look::Verdict(verdict) => {
@@ -48,7 +47,13 @@ impl Walk {
                 }
                 Look::Stranger(shape) => self.stranger = self.stranger.or(Some(shape)),
                 Look::Check(check) => return Step::Check(check),
+                Look::Token(jwt, token) => {
+                    let judged = jwt.judge(token, &self.question);
+                    let verdict = judged.map_or_else(Verdict::Refused, Verdict::from);
+                    return Step::Done(self.chain.bound(&self.question, verdict));
+                }
             }
+            self.at += 1;
         }
         match self.stranger.take() {
             Some(shape) => Step::Check(Check {
