@@ -12,6 +12,7 @@ pub const NAMES: &[&str] = &[
     "held",
     "exchanges",
     "listener",
+    "half_open",
     "profiles",
 ];
 
@@ -35,5 +36,7 @@ pub const HELD: usize = 7;
 pub const EXCHANGES: usize = 8;
 /// A listener has all the clients it may have: the newcomer is turned away.
 pub const LISTENER: usize = 9;
+/// Too many TLS handshakes have begun: the one that has waited longest is closed.
+pub const HALF_OPEN: usize = 10;
 /// Too many kinds of clients, as the rules tell them apart: one of another kind is turned away.
-pub const PROFILES: usize = 10;
+pub const PROFILES: usize = 11;

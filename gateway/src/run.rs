@@ -8,6 +8,7 @@
 mod acl;
 mod check;
 mod common;
+mod doors;
 mod downlinks;
 mod lanes;
 mod layout;
@@ -39,6 +40,7 @@ use crate::{bound, kafka, log, transport_fault};
 pub use acl::acl_test;
 pub use check::check;
 use common::Common;
+use doors::Doors;
 use downlinks::Downlinks;
 use lanes::Lanes;
 use layout::Layout;
@@ -93,6 +95,7 @@ impl Gateway {
     fn start(args: &RunArgs, settings: &Settings) -> Result<Self, Refusal> {
         let started = Instant::now();
         let layout = Layout::plan(&settings.shards, settings.listeners.len())?;
+        let doors = Doors::build(&settings.listeners)?;
         let opened = Opened::listeners(&settings.listeners, &layout)?;
         let mailboxes = mailboxes(layout.shards)?;
         let lanes = Lanes::start(settings, layout.shards, &mailboxes)?;
@@ -100,7 +103,7 @@ impl Gateway {
         let books = books(layout.shards);
         let happenings = channel();
         // Caught from here on, so that a signal during start-up still ends in an orderly way.
-        let reload = Reload::new(args, settings, &mailboxes);
+        let reload = Reload::new(args, settings, &mailboxes, doors.clone());
         signals::watch(happenings.0.clone(), reload)?;
         let parts = Parts {
             settings,
@@ -108,6 +111,7 @@ impl Gateway {
             mailboxes: &mailboxes,
             lanes: &lanes,
             books: &books,
+            doors: &doors.doors,
         };
         parts.start(&mut common, opened.per_ring, &happenings.0)?;
         let hasher = common.hasher.clone();
@@ -226,6 +230,7 @@ fn books(shards: usize) -> Arc<[ShardBooks]> {
         refusal: kafka::Refusal::NAMES,
         malformed: Malformed::NAMES,
         transport: transport_fault::NAMES,
+        tls: tributary_tls::Fault::NAMES,
         bound: bound::NAMES,
         loss: &Loss::NAMES,
     };

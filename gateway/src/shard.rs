@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   ring events --> events.rs --> approach.rs  what stands before MQTT: PROXY header, WebSocket
+//!                      |   |         |            and secure.rs: TLS
 //!                      |   |         \--> admit.rs   a stranger's CONNECT: in, elsewhere, or out
 //!                      |   \----> serve.rs   a client's bytes: decode, session, offer.rs
 //!                      |                                         |            \--> lane
@@ -30,6 +31,7 @@ mod frames;
 mod gather;
 mod groups;
 mod handoff;
+mod handshakes;
 mod holds;
 mod keep;
 mod link;
@@ -43,6 +45,8 @@ mod permission;
 mod prove;
 mod restore;
 mod retain;
+mod seals;
+mod secure;
 mod serve;
 mod shed;
 mod speak;

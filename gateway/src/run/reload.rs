@@ -1,5 +1,6 @@
 //! SIGHUP: reads the configuration again, and takes over what can change under connected clients.
 
+use super::doors::Doors;
 use super::{acl, lanes};
 use crate::cli::RunArgs;
 use crate::config::{self, Settings};
@@ -9,21 +10,29 @@ use crate::mailbox::{Mailboxes, Note};
 pub(super) struct Reload {
     args: RunArgs,
     mailboxes: Mailboxes,
+    doors: Doors,
     /// Whether there were rules at the start: who came without was not asked what rules go by.
     has_rules: bool,
 }
 
 impl Reload {
-    pub(super) fn new(args: &RunArgs, settings: &Settings, mailboxes: &Mailboxes) -> Self {
+    pub(super) fn new(
+        args: &RunArgs,
+        settings: &Settings,
+        mailboxes: &Mailboxes,
+        doors: Doors,
+    ) -> Self {
         Self {
             args: args.clone(),
             mailboxes: mailboxes.clone(),
+            doors,
             has_rules: settings.access.is_some(),
         }
     }
 
-    /// Reads the file and the environment again. Where anything is wrong, nothing changes.
+    /// Reads certificates, the file and the environment again. What is wrong stays as it was.
     pub(super) fn run(&self) {
+        self.doors.renew();
         match config::load(&self.args, std::env::vars(), lanes::check_routes) {
             Ok(settings) => self.renew_rules(&settings),
             Err(faults) => {
@@ -31,7 +40,9 @@ impl Reload {
             }
         }
         tracing::warn!(
-            "SIGHUP: the rules of [access] are all that changes; restart it for the rest"
+            tls = self.doors.has_tls(),
+            "SIGHUP: certificates and the rules of [access] are all that is read again; restart \
+             it for the rest"
         );
     }
 

@@ -20,7 +20,13 @@ fn a_client_publishes_where_the_rules_let_it_and_hears_of_every_refusal() {
     let gateway = start(&own_places());
     let mut client = Client::connect(&gateway, V5, "d1");
     assert_ne!(publish(&mut client, "dev/d1/state"), DENIED);
-    for topic in ["dev/d2/state", "dev/d12", "public/news", "$SYS/x", "dev//d1"] {
+    for topic in [
+        "dev/d2/state",
+        "dev/d12",
+        "public/news",
+        "$SYS/x",
+        "dev//d1",
+    ] {
         assert_eq!(publish(&mut client, topic), DENIED, "{topic}");
     }
     // Without QoS there is no answer, and nobody is to believe that it went well.
