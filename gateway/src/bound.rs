@@ -14,6 +14,8 @@ pub const NAMES: &[&str] = &[
     "listener",
     "half_open",
     "profiles",
+    "asked",
+    "addresses",
 ];
 
 /// A client left too many answers unread: its socket is no longer read.
@@ -40,3 +42,7 @@ pub const LISTENER: usize = 9;
 pub const HALF_OPEN: usize = 10;
 /// Too many kinds of clients, as the rules tell them apart: one of another kind is turned away.
 pub const PROFILES: usize = 11;
+/// Too many strangers wait until it is known who they are: one more is turned away with 0x89.
+pub const ASKED: usize = 12;
+/// Too many addresses have shown wrong passwords: one more is not remembered.
+pub const ADDRESSES: usize = 13;

@@ -16,6 +16,7 @@ Examples:
   tributary check --config new.toml --moves gw.toml
                                              which share of the devices changes its cluster
   tributary doctor --connections 1000000     say which limits of this host are in the way
+  tributary passwd /etc/tributary/passwd ann add a user, or give one a new password
   tributary acl test --config gw.toml --user ann --client dev1 publish dev/dev1/state
                                              whether the rules of [access] allow it, and which
 
@@ -38,6 +39,7 @@ pub enum Command {
     Check(CheckArgs),
     Doctor(DoctorArgs),
     AclTest(AclTestArgs),
+    Passwd(PasswdArgs),
 }
 
 /// What the command line says about a run; whatever it leaves open the environment, the file and
@@ -50,6 +52,10 @@ pub struct RunArgs {
     /// Take MQTT here [default: 127.0.0.1:1883]; may be given again; replaces every [listen.*]
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Vec<SocketAddr>,
+    /// Let everybody in who shows neither user name nor password, also from other machines; replaces
+    /// [auth] chain
+    #[arg(long)]
+    pub anonymous: bool,
     /// Brokers of the cluster `main` [default: an embedded Kafka]
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
     pub kafka: Vec<String>,
@@ -149,6 +155,23 @@ pub struct AclTestArgs {
     pub topic: String,
 }
 
+/// What to change in a file of users.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct PasswdArgs {
+    /// The file that [auth.users] names; it is made if it is not there
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The user
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// The groups that the user is in from now on, for rules to speak of [default: as they are]
+    #[arg(long, value_name = "GROUP[,..]")]
+    pub groups: Option<String>,
+    /// Take the user out
+    #[arg(long, conflicts_with = "groups")]
+    pub delete: bool,
+}
+
 fn claim(pair: &str) -> Result<(String, String), String> {
     let (name, value) = pair.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((name.to_string(), value.to_string()))
@@ -184,6 +207,11 @@ enum Named {
     /// Changes nothing. Looks at the limits of the shell or the unit it runs in, so run it where
     /// the gateway will run. Exits 1 when so many connections do not fit.
     Doctor(DoctorArgs),
+    /// Add a user to a file of users, or give one a new password
+    ///
+    /// Asks for the password, or takes the first line of stdin where that is no terminal. Comments
+    /// and order of the file stay.
+    Passwd(PasswdArgs),
     /// Ask the rules of [access]
     #[command(subcommand)]
     Acl(Acl),
@@ -204,6 +232,7 @@ impl From<Cli> for Command {
             Some(Named::Run(args)) => Command::Run(args),
             Some(Named::Check(args)) => Command::Check(args),
             Some(Named::Doctor(args)) => Command::Doctor(args),
+            Some(Named::Passwd(args)) => Command::Passwd(args),
             Some(Named::Acl(Acl::Test(args))) => Command::AclTest(args),
         }
     }

@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => run::check(&args),
         Command::Doctor(args) => doctor::run(args.connections, args.json),
+        Command::Passwd(args) => run::passwd(&args),
         Command::AclTest(args) => return answer(run::acl_test(&args)),
     };
     match result {

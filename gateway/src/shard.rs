@@ -28,6 +28,7 @@ mod events;
 mod filling;
 mod finish;
 mod frames;
+mod gate;
 mod gather;
 mod groups;
 mod handoff;
@@ -70,6 +71,7 @@ use tributary_ring::{Ring, RingAddress, RingOptions};
 
 use approach::Passage;
 pub use door::Door;
+pub use gate::GatePlan;
 pub use shed::ShedPlan;
 pub use world::WorldPlan;
 

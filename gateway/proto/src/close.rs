@@ -56,6 +56,8 @@ pub enum Close {
     TlsUnfinished,
     /// What came after a TLS handshake was no record of its connection.
     TlsViolation,
+    /// What the client has proven itself by has ended.
+    ProofExpired,
     /// A fault of ours in handling this client; the others go on.
     Internal,
 }
@@ -73,7 +75,7 @@ pub enum Loudness {
 
 impl Close {
     /// One name per kind, in the order of [`Close::index`]: metric labels and log fields.
-    pub const NAMES: [&'static str; 26] = [
+    pub const NAMES: [&'static str; 27] = [
         "client_disconnect",
         "client_disconnect_with_will",
         "peer_closed",
@@ -99,6 +101,7 @@ impl Close {
         "tls_failed",
         "tls_unfinished",
         "tls_violation",
+        "proof_expired",
         "internal",
     ];
 
@@ -130,7 +133,8 @@ impl Close {
             Self::TlsFailed => 22,
             Self::TlsUnfinished => 23,
             Self::TlsViolation => 24,
-            Self::Internal => 25,
+            Self::ProofExpired => 25,
+            Self::Internal => 26,
         }
     }
 
@@ -167,6 +171,7 @@ impl Close {
             Self::PublishRefused => Some(Reason::ImplementationSpecificError),
             Self::Violation(reason) => Some(reason),
             Self::ServerDrain => Some(Reason::ServerShuttingDown),
+            Self::ProofExpired => Some(Reason::MaximumConnectTime),
             Self::Internal => Some(Reason::UnspecifiedError),
         }
     }

@@ -16,6 +16,8 @@ pub use balance::Balance;
 pub use cell::{Cells, Count, LABELS_MAX, Tally};
 pub use histogram::{Histogram, HistogramReading};
 
+use tributary_identity::Refusal;
+
 use crate::overload::Overload;
 
 /// What the shard's vocabularies are called outside, in the order of their indices.
@@ -171,6 +173,12 @@ books! { names;
         "Bytes of the payloads of PUBLISH packets sent";
     auth_failures: Count = Count::new(), Counter "tributary_auth_failures" "",
         "Authentications that did not prove who the client is";
+    auth_refused: Tally<32> = Tally::new(Refusal::NAMES), Counter "tributary_auth_refused" "reason",
+        "Strangers who have not shown who they are, by reason";
+    auth_held_off: Count = Count::new(), Counter "tributary_auth_held_off" "",
+        "Strangers turned away since their address has shown too many wrong passwords";
+    takeovers_refused: Count = Count::new(), Counter "tributary_takeovers_refused" "",
+        "Clients turned away since another user has a session with their client id";
     access_denied: Tally<4> = Tally::new(ACTIONS), Counter "tributary_access_denied" "action",
         "What clients asked for and the rules deny, by action";
     access_revoked: Count = Count::new(), Counter "tributary_access_revoked" "",

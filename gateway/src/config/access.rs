@@ -7,6 +7,7 @@
 use tributary_access::fault::{RuleError, RuleFault};
 use tributary_access::rule::{Action, Actions, Effect, Rule};
 use tributary_access::rulebook::Rulebook;
+use tributary_identity::Template;
 use tributary_proto::version::Qos;
 
 use super::document;
@@ -26,6 +27,18 @@ pub struct Access {
     /// What is said where no rule decides.
     pub default: Effect,
     pub on_denied: OnDenied,
+    /// Which client ids a user may have; `None`: any.
+    pub client_id: Option<Template>,
+    pub takeover: Takeover,
+}
+
+/// Who may take a client id over that another connection, or a session, has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Takeover {
+    /// Its user, where listeners ask who a client is.
+    #[default]
+    SameUser,
+    Anyone,
 }
 
 /// What becomes of a publish that is denied and whose publisher cannot be told: MQTT 3 has no
@@ -49,6 +62,12 @@ pub(super) fn access(top: &mut Section<'_>) -> Option<Access> {
     let default = section.choice("default", &effects, &[]);
     let denials = [("close", OnDenied::Close), ("drop", OnDenied::Drop)];
     let on_denied = section.choice("on_denied", &denials, &[]);
+    let takeovers = [
+        ("same-user", Takeover::SameUser),
+        ("anyone", Takeover::Anyone),
+    ];
+    let takeover = section.choice("takeover", &takeovers, &[]);
+    let client_id = client_id(&mut section);
     let place = section.place_of(RULES);
     let mut rules = read(&mut section, "[[access.rules]]");
     if let Some((path, place)) = section.text("rules_file") {
@@ -64,7 +83,21 @@ pub(super) fn access(top: &mut Section<'_>) -> Option<Access> {
         rules,
         default: default.unwrap_or(Effect::Deny),
         on_denied: on_denied.unwrap_or_default(),
+        client_id,
+        takeover: takeover.unwrap_or_default(),
     })
+}
+
+/// The template that binds client ids to users.
+fn client_id(section: &mut Section<'_>) -> Option<Template> {
+    let (text, place) = section.text("client_id")?;
+    match Template::new(&text) {
+        Ok(template) => Some(template),
+        Err(fault) => {
+            section.fault(place, "client_id", fault.wrong, fault.right);
+            None
+        }
+    }
 }
 
 /// The rules of a file of their own; what is wrong with it is said with its lines.

@@ -19,6 +19,7 @@ mod downlinks;
 mod environment;
 mod faults;
 mod groups;
+mod identity;
 mod listeners;
 mod mqtt;
 mod overload;
@@ -35,9 +36,10 @@ use std::path::Path;
 
 use crate::cli::RunArgs;
 
-pub use access::{Access, OnDenied};
+pub use access::{Access, OnDenied, Takeover};
 use document::Table;
 pub use faults::{Fault, Faults, Place};
+pub use identity::{Identity, Jwt, Method};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
     Address, Cluster, Control, Downlink, Drain, EMBEDDED_CLUSTER, Handshakes, Kafka, Listener, Log,
@@ -83,7 +85,7 @@ fn assemble(
     faults: &mut Faults,
 ) -> Settings {
     let mut top = section::Section::top(tree, faults);
-    let listeners = listeners::listeners(&mut top, &args.listen);
+    let (mut listeners, listener_places) = listeners::listeners(&mut top, &args.listen);
     let clusters = clusters::clusters(&mut top, &args.kafka);
     let groups = groups::groups(&mut top, &clusters);
     let (mut rules, places) = routes::read(&mut top);
@@ -91,7 +93,11 @@ fn assemble(
     let node = downlinks::node(&mut top);
     let mqtt = mqtt::mqtt(&mut top);
     let store = store::store(&mut top);
-    let auth = auth::users(&mut top);
+    let mut section = top.section("auth");
+    let auth = auth::users(&mut section);
+    let identity = identity::identity(&mut section, args.anonymous);
+    section.close();
+    identity::settle(&mut listeners, &listener_places, &identity, &mut top);
     let access = access::access(&mut top);
     let shards = sections::shards(&mut top, args);
     let control = control::control(&mut top, args.control);
@@ -115,6 +121,7 @@ fn assemble(
         mqtt,
         store,
         auth,
+        identity,
         access,
         shards,
         control,

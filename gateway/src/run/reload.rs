@@ -1,9 +1,9 @@
 //! SIGHUP: reads the configuration again, and takes over what can change under connected clients.
 
 use super::doors::Doors;
-use super::{acl, lanes};
+use super::{acl, identity, lanes};
 use crate::cli::RunArgs;
-use crate::config::{self, Settings};
+use crate::config::{self, Listener, Settings};
 use crate::mailbox::{Mailboxes, Note};
 
 /// What is read again, and who is told.
@@ -13,6 +13,8 @@ pub(super) struct Reload {
     doors: Doors,
     /// Whether there were rules at the start: who came without was not asked what rules go by.
     has_rules: bool,
+    /// As they were opened.
+    listeners: Vec<Listener>,
 }
 
 impl Reload {
@@ -27,6 +29,7 @@ impl Reload {
             mailboxes: mailboxes.clone(),
             doors,
             has_rules: settings.access.is_some(),
+            listeners: settings.listeners.clone(),
         }
     }
 
@@ -34,16 +37,42 @@ impl Reload {
     pub(super) fn run(&self) {
         self.doors.renew();
         match config::load(&self.args, std::env::vars(), lanes::check_routes) {
-            Ok(settings) => self.renew_rules(&settings),
+            Ok(settings) => {
+                self.renew_rules(&settings);
+                self.renew_chains(&settings);
+            }
             Err(faults) => {
                 tracing::error!(%faults, "SIGHUP: everything stays as it was; correct the file");
             }
         }
         tracing::warn!(
             tls = self.doors.has_tls(),
-            "SIGHUP: certificates and the rules of [access] are all that is read again; restart \
-             it for the rest"
+            "SIGHUP: certificates, rules, users and keys are all that is read again; restart it \
+             for the rest"
         );
+    }
+
+    /// Users and keys of listeners that ask for them; which listeners ask for what stays.
+    fn renew_chains(&self, settings: &Settings) {
+        let mut settings = settings.clone();
+        settings.listeners.clone_from(&self.listeners);
+        if self.listeners.iter().all(|one| one.auth.is_none()) {
+            return;
+        }
+        match identity::chains(&settings) {
+            Ok(chains) => {
+                tracing::info!("SIGHUP: users and keys are renewed");
+                self.tell(|| Note::Chains(chains.clone()));
+            }
+            Err(why) => tracing::error!(%why, "SIGHUP: users and keys stay as they were"),
+        }
+    }
+
+    fn tell(&self, note: impl Fn() -> Note) {
+        for mailbox in self.mailboxes.0.iter() {
+            mailbox.leave(note());
+            mailbox.ring_bell();
+        }
     }
 
     fn renew_rules(&self, settings: &Settings) {
@@ -59,10 +88,7 @@ impl Reload {
                     rules = rules.book.rules().len(),
                     "SIGHUP: [access] is renewed"
                 );
-                for mailbox in self.mailboxes.0.iter() {
-                    mailbox.leave(Note::Rules(rules.clone()));
-                    mailbox.ring_bell();
-                }
+                self.tell(|| Note::Rules(rules.clone()));
             }
             Err(why) => {
                 tracing::error!(%why, "SIGHUP: [access] stays as it was; restart it to change that");

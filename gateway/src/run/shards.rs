@@ -101,6 +101,7 @@ impl Parts<'_> {
             base_sec: common.base_sec,
             users: Arc::clone(&common.users),
             rules: common.rules.clone(),
+            gate: common.identity.gate.clone(),
             sys_interval_secs: mqtt.sys_interval_secs,
             will_delay_secs_max: mqtt.will_delay_secs_max,
             server_reference: common.server_reference.clone(),

@@ -1,6 +1,5 @@
 //! Accept: reads the CONNECT of a stranger, finds its home, lets it in or turns it away.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tributary_access::subject::{Identity, Subject};
@@ -17,7 +16,7 @@ use tributary_transport::proxy::Expect;
 
 use super::client::{Client, Extra, Listed, Paused, Reading};
 use super::clients::ClientRef;
-use super::prove::Proof;
+use super::prove::{Proof, Shown};
 use super::wheel::Wheel;
 use super::world::{Socket, World, context};
 use crate::limits::CONNECT_BYTES_MAX;
@@ -117,6 +116,9 @@ impl World {
     pub(super) fn forget_stranger(&mut self, socket: Socket) {
         self.take_half_connect(socket);
         self.exchanges.remove(&socket);
+        if let Some(gate) = self.gate.as_mut() {
+            gate.forget(socket);
+        }
         self.links.origins.remove(&socket);
         self.links.certificates.remove(&socket);
         self.departures.remove(&socket);
@@ -165,10 +167,14 @@ impl World {
                 &bytes[connect_bytes..],
             );
         }
+        let proof = match self.identify(socket, connect, bytes) {
+            Ok(proof) => proof,
+            Err(entrance) => return entrance,
+        };
         if self.is_predecessor_talking(connect.client_id) {
             return self.wait_behind(socket, bytes);
         }
-        self.enter(socket, connect, &admission, None, connect_bytes)
+        self.enter(socket, connect, &admission, proof, connect_bytes)
     }
 
     /// A client has shown who it is: it comes in if the rules let it.
@@ -180,15 +186,24 @@ impl World {
         proof: Option<Proof>,
         connect_bytes: usize,
     ) -> Entrance {
-        let proven = proof.as_ref().map(|proof| Arc::clone(&proof.user));
+        if let Some(gate) = self.gate.as_mut() {
+            gate.forget(socket);
+        }
+        let whole = proof.clone();
+        let shown = Shown::of(connect, whole.as_ref());
         let identity = Identity {
             subject: Subject {
                 client: connect.client_id,
-                user: proven.as_deref().or(connect.user_name),
+                user: shown.user,
             },
-            groups: &[],
-            claims: &[],
+            groups: &shown.groups,
+            claims: &shown.claims,
         };
+        let earlier = self.clients.by_id(connect.client_id);
+        if self.is_another_users(earlier, identity.subject.user) {
+            self.book().takeovers_refused.add(1);
+            return self.refuse(socket, connect.version, Reason::NotAuthorized);
+        }
         let pass = match self.judge_entry(connect, &identity) {
             Ok(pass) => pass,
             Err(reason) => return self.refuse(socket, connect.version, reason),
@@ -348,6 +363,7 @@ impl World {
         }
         self.owe(at.index);
         self.await_hand_off(at.index);
+        self.note_expiry(at);
         self.write_record(at.index, None);
         let shared = self.clients.find(at).and_then(|client| {
             let (number, extra) = (client.number()?, client.extra.as_ref()?);
@@ -394,8 +410,9 @@ impl World {
     ) -> Result<(), Reason> {
         let method = connect.properties.authentication_method;
         let authentication = proof
+            .and_then(|proof| proof.server_final.as_deref())
             .zip(method)
-            .map(|(proof, method)| (method, Some(&proof.server_final[..])));
+            .map(|(said, method)| (method, Some(said)));
         let said = Welcome {
             session_present: place.is_kept,
             client_id: place.client_id,
@@ -435,14 +452,18 @@ impl World {
         });
         let method = connect.properties.authentication_method.map(Box::from);
         let user = match &proof {
-            Some(proof) => Some(Box::from(&*proof.user)),
+            Some(proof) => proof.user.as_deref().map(Box::from),
             None => connect.user_name.map(Box::from),
         };
+        let expires = proof.and_then(|proof| proof.expires_unix_sec);
+        let expires_sec = expires.map_or(0, |sec| u32::try_from(sec).unwrap_or(u32::MAX));
         let is_plain = user.is_none() && will.is_none() && number.is_none() && method.is_none();
-        let is_plain = is_plain && origin.is_none();
+        let is_plain = is_plain && origin.is_none() && expires_sec == 0;
         (!is_plain).then(|| {
             Box::new(Extra {
                 user,
+                expires_sec,
+                is_restored: false,
                 will,
                 will_tick: 0,
                 number,

@@ -385,9 +385,8 @@ fn ask(action: Action, topic: &str, qos: Qos) -> Ask<'_> {
 
 /// Who a client is to the rules.
 fn subject_of(client: &Client) -> Subject<'_> {
-    let extra = client.extra.as_ref();
     Subject {
         client: &client.id,
-        user: extra.and_then(|extra| extra.user.as_deref()),
+        user: client.user_name(),
     }
 }

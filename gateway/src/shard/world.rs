@@ -25,6 +25,7 @@ use super::buffers::Spares;
 use super::client::{Listed, Paused};
 use super::clients::{ClientRef, Clients};
 use super::door::Door;
+use super::gate::{Gate, GatePlan};
 use super::groups::GroupNames;
 use super::handoff::Handoff;
 use super::handshakes::Budget;
@@ -244,6 +245,8 @@ pub(super) struct World {
     pub reproofs: HashMap<u32, Box<Exchange>>,
     /// Who may come in by enhanced authentication.
     pub users: Arc<Users>,
+    /// Who is asked about; `None` where nobody is.
+    pub gate: Option<Gate>,
     /// What clients may do; `None` when everything.
     pub permission: Option<Permission>,
     /// Longest delay of a will, in seconds.
@@ -314,6 +317,8 @@ pub struct WorldPlan {
     pub base_sec: u32,
     /// Who may come in by enhanced authentication.
     pub users: Arc<Users>,
+    /// How it is found out who clients are; `None` where nobody asks.
+    pub gate: Option<GatePlan>,
     /// What clients may do; `None` when everything.
     pub rules: Option<Rules>,
     /// How often the gateway says how it is, in seconds; 0 is never.
@@ -382,6 +387,7 @@ impl World {
             exchanges: HashMap::new(),
             reproofs: HashMap::new(),
             users: plan.users,
+            gate: plan.gate.map(|gate| Gate::new(gate, key)),
             permission: plan.rules.map(|rules| Permission::new(rules, key)),
             will_delay_secs_max: plan.will_delay_secs_max,
             server_reference: plan.server_reference,

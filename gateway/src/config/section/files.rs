@@ -40,6 +40,24 @@ impl Section<'_> {
         }
         is_whole
     }
+
+    /// A secret, written as it is or as `{ file = "/PATH" }`. It is in no sentence.
+    pub(in crate::config) fn secret(&mut self, key: &'static str) -> Option<String> {
+        let entry = self.entry(key)?;
+        let found = match &entry.value {
+            Value::Text(text) if text.is_empty() => Err("is empty".to_string()),
+            Value::Text(text) => Ok(text.clone()),
+            Value::Table(inner) => path_in(inner).and_then(fetch),
+            other => Err(format!("is {}", other.kind())),
+        };
+        match found {
+            Ok(secret) => Some(secret),
+            Err(wrong) => {
+                self.fault(entry.place, key, wrong, RIGHT);
+                None
+            }
+        }
+    }
 }
 
 fn path_in(table: &Table) -> Result<&str, String> {

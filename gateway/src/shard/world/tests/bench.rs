@@ -134,6 +134,7 @@ impl Ground {
             store: self.store.take(),
             base_sec: BASE_SEC,
             users: Arc::new(Users::new(Vec::new()).expect("nobody is known")),
+            gate: None,
             rules: self.rules.clone(),
             sys_interval_secs: 0,
             will_delay_secs_max: u32::MAX,
