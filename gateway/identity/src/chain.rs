@@ -13,18 +13,17 @@ use std::sync::Arc;
 
 use crate::binding::Template;
 use crate::certificate::{self, UserTemplate};
-use crate::hash::{PasswordHash, Shape};
 use crate::jwt::{self, Jwt};
-use crate::proofs::Proofs;
+use crate::look::Look;
 use crate::question::Question;
-use crate::seal::Sealed;
+use crate::remote::hook::{self, Hook};
 use crate::users::Users;
 use crate::verdict::{Proven, Refusal, Verdict};
 
 pub(crate) use walk::{Step, Walk};
 
 /// The names of all methods, as in [`Proven::method`] and in the configuration.
-pub const METHODS: &[&str] = &[ANONYMOUS, certificate::NAME, USERS, jwt::NAME];
+pub const METHODS: &[&str] = &[ANONYMOUS, certificate::NAME, USERS, jwt::NAME, hook::NAME];
 
 const ANONYMOUS: &str = "anonymous";
 const USERS: &str = "users";
@@ -40,6 +39,8 @@ pub enum Method {
     Users(Arc<Users>),
     /// A signed token in the place of the password or of the user name.
     Jwt(Arc<Jwt>),
+    /// A web service that is asked.
+    Http(Arc<Hook>),
 }
 
 /// What a listener asks of those who come in.
@@ -56,26 +57,6 @@ pub struct ChainSettings {
 pub struct Chain {
     methods: Vec<Method>,
     client_id: Option<Template>,
-}
-
-/// What one method says at a first look, which costs next to nothing.
-pub(crate) enum Look<'a> {
-    NotMine,
-    Verdict(Verdict),
-    /// Nobody of that name: should nobody else know it, this is what a wrong password costs.
-    Stranger(Shape),
-    Check(Check),
-    /// A token, whose signature costs some 100 us at most.
-    Token(&'a Jwt, &'a [u8]),
-}
-
-/// A password to be checked.
-pub(crate) struct Check {
-    pub(crate) hash: Arc<PasswordHash>,
-    /// Who it is if the password is right; `None` for a stranger, who is refused either way.
-    pub(crate) proven: Option<Box<Proven>>,
-    /// Where a right password is remembered.
-    pub(crate) proof: Option<(Arc<Proofs>, Sealed)>,
 }
 
 impl Chain {
@@ -95,7 +76,7 @@ impl Chain {
             match method.look(question) {
                 Look::NotMine => {}
                 Look::Verdict(verdict) => return Some(self.bound(question, verdict)),
-                Look::Stranger(_) | Look::Check(_) | Look::Token(..) => return None,
+                Look::Stranger(_) | Look::Check(_) | Look::Work => return None,
             }
         }
         Some(Verdict::Refused(last_word(question)))
@@ -115,7 +96,7 @@ impl Chain {
 }
 
 impl Method {
-    fn look<'a>(&'a self, question: &'a Question) -> Look<'a> {
+    fn look(&self, question: &Question) -> Look {
         match self {
             Self::Anonymous if question.shows_anything() => Look::NotMine,
             Self::Anonymous => Look::Verdict(Verdict::Allowed(Box::new(Proven {
@@ -126,16 +107,17 @@ impl Method {
                 let verdict = template.judge(question.certificate.as_ref());
                 verdict.map_or(Look::NotMine, Look::Verdict)
             }
+            Self::Http(hook) => hook.look(question),
             Self::Users(users) => look_in_file(users, question),
             Self::Jwt(jwt) => {
                 let token = jwt.token(question);
-                token.map_or(Look::NotMine, |token| Look::Token(jwt, token))
+                token.map_or(Look::NotMine, |_| Look::Work)
             }
         }
     }
 }
 
-fn look_in_file(users: &Users, question: &Question) -> Look<'static> {
+fn look_in_file(users: &Users, question: &Question) -> Look {
     let Some((name, password)) = question.user_and_password() else {
         return Look::NotMine;
     };
@@ -148,15 +130,8 @@ fn look_in_file(users: &Users, question: &Question) -> Look<'static> {
         groups: account.groups.clone(),
         ..Proven::default()
     });
-    let proof = users.proofs.seal(name, password, &account.hash);
-    if users.proofs.has(&proof) {
-        return Look::Verdict(Verdict::Allowed(proven));
-    }
-    Look::Check(Check {
-        hash: Arc::clone(&account.hash),
-        proven: Some(proven),
-        proof: Some((Arc::clone(&users.proofs), proof)),
-    })
+    let hash = Arc::clone(&account.hash);
+    Look::at_password(name, password, hash, proven, &users.proofs)
 }
 
 /// Why nobody took this client.

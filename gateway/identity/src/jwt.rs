@@ -26,8 +26,11 @@ pub use algorithm::Algorithm;
 
 use crate::clock::Clock;
 use crate::fault::Fault;
-use crate::limits::{CLAIMS_MAX, TOKEN_BYTES_MAX, TOKEN_KEYS_TRIED_MAX};
+use crate::limits::{CLAIMS_MAX, KEY_SET_BYTES_MAX, TOKEN_BYTES_MAX, TOKEN_KEYS_TRIED_MAX};
 use crate::question::Question;
+use crate::remote::EndpointSettings;
+use crate::remote::fetch::Endpoint;
+use crate::remote::fetched::Fetched;
 use crate::secret::Secret;
 use crate::verdict::{Proven, Refusal};
 
@@ -73,6 +76,18 @@ pub enum KeySource {
     Pem(String),
     /// A JSON Web Key Set (RFC 7517).
     KeySet(Secret),
+    /// The same behind a URL; secrets in it are not taken. One source of this kind, no more.
+    KeySetUrl(Box<KeySetUrl>),
+}
+
+/// A key set that its issuer changes now and then.
+#[derive(Clone, Debug)]
+pub struct KeySetUrl {
+    pub endpoint: EndpointSettings,
+    /// How old keys may get before they are fetched again. While the URL is down they are kept.
+    pub refresh_secs: u32,
+    /// The shortest time between two fetches, also for tokens that name an unknown key.
+    pub retry_secs: u32,
 }
 
 /// Which field of the CONNECT holds the token.
@@ -86,6 +101,7 @@ pub enum TokenFrom {
 pub struct Jwt {
     settings: JwtSettings,
     keys: Vec<Key>,
+    fetched: Option<Fetched<Vec<Key>>>,
     clock: Clock,
 }
 
@@ -123,11 +139,21 @@ impl Jwt {
             ));
         }
         let mut keys = Vec::new();
+        let mut fetched = None;
         for source in &settings.keys {
-            keys.extend(source.keys(&settings.algorithms)?);
+            let KeySource::KeySetUrl(url) = source else {
+                keys.extend(source.keys(&settings.algorithms)?);
+                continue;
+            };
+            if fetched.replace(url.fetched(&clock)?).is_some() {
+                let right = "name one; its issuer can put all keys into it";
+                return Err(Fault::new("key_set_url", "is named twice", right));
+            }
         }
         let is_served = |alg: &&Algorithm| keys.iter().any(|key: &Key| key.is_good_for(**alg));
-        if let Some(unserved) = settings.algorithms.iter().find(|alg| !is_served(alg)) {
+        // What a URL brings is seen later.
+        let unserved = settings.algorithms.iter().find(|alg| !is_served(alg));
+        if let Some(unserved) = unserved.filter(|_| fetched.is_none()) {
             let wrong = format!("lists {unserved}, for which there is no key");
             let right = "add a key of its type, or take it off the list";
             return Err(Fault::new("algorithms", wrong, right));
@@ -135,6 +161,7 @@ impl Jwt {
         Ok(Self {
             settings,
             keys,
+            fetched,
             clock,
         })
     }
@@ -155,8 +182,19 @@ impl Jwt {
         }
         let token = Token::read(token).ok_or(Refusal::TokenMalformed)?;
         let is_listed = self.settings.algorithms.contains(&token.algorithm);
-        if !is_listed || !self.is_signed(&token) {
+        let fetched = self.fetched.as_ref().map(Fetched::value);
+        if !is_listed {
             return Err(Refusal::TokenSignature);
+        }
+        if !self.is_signed(&token, fetched.as_ref().and_then(Option::as_deref)) {
+            // Without the keys nobody can say that it is signed by a stranger.
+            let is_down = matches!(fetched, Some(None));
+            let refusal = if is_down {
+                Refusal::Unavailable
+            } else {
+                Refusal::TokenSignature
+            };
+            return Err(refusal);
         }
         let proven = claims::judge(token.claims, &self.settings, self.clock.unix_sec())?;
         let is_other = proven.user.as_deref() != question.user.as_deref();
@@ -167,14 +205,56 @@ impl Jwt {
         Ok(proven)
     }
 
+    /// Whether keys should be fetched before this token is judged: those at hand are old, or it
+    /// names one that is not among them.
+    pub(crate) fn lacks_keys_for(&self, token: &[u8]) -> bool {
+        let Some(fetched) = self.fetched.as_ref().filter(|fetched| fetched.can_fetch()) else {
+            return false;
+        };
+        if fetched.is_stale() {
+            return true;
+        }
+        let read = (token.len() <= TOKEN_BYTES_MAX)
+            .then(|| Token::read(token))
+            .flatten();
+        let Some(token) = read else { return false };
+        let value = fetched.value();
+        let at_hand = value.iter().flat_map(|keys| keys.iter()).chain(&self.keys);
+        let is_listed = self.settings.algorithms.contains(&token.algorithm);
+        let mut ids = at_hand.map(|key| &key.id);
+        is_listed && token.key_id.is_some() && !ids.any(|id| *id == token.key_id)
+    }
+
+    /// Fetches the keys, or waits for who does.
+    pub(crate) async fn fetch(&self) {
+        let Some(fetched) = &self.fetched else { return };
+        let algorithms = &self.settings.algorithms;
+        let read = |text: &[u8]| key::set::read_public(text, algorithms).ok();
+        fetched.fetch(read).await;
+    }
+
     /// Whether a key has signed it: the one that it names, or one without a name.
-    fn is_signed(&self, token: &Token<'_>) -> bool {
-        let fitting = self.keys.iter().filter(|key| {
+    fn is_signed(&self, token: &Token<'_>, fetched: Option<&Vec<Key>>) -> bool {
+        let keys = fetched.into_iter().flatten().chain(&self.keys);
+        let fitting = keys.filter(|key| {
             let is_named = key.id.is_none() || token.key_id.is_none() || key.id == token.key_id;
             is_named && key.is_good_for(token.algorithm)
         });
         let mut tried = fitting.take(TOKEN_KEYS_TRIED_MAX);
         tried.any(|key| key.has_signed(token.algorithm, token.signed, &token.signature))
+    }
+}
+
+impl KeySetUrl {
+    fn fetched(&self, clock: &Clock) -> Result<Fetched<Vec<Key>>, Fault> {
+        if self.refresh_secs == 0 || self.retry_secs == 0 {
+            let right = "use 1 s or more for both";
+            return Err(Fault::new("refresh_secs", "or retry_secs is 0", right));
+        }
+        let endpoint = Endpoint::new(self.endpoint.clone(), KEY_SET_BYTES_MAX)?;
+        let [refresh_ms, retry_ms] =
+            [self.refresh_secs, self.retry_secs].map(|secs| u64::from(secs) * 1_000);
+        Ok(Fetched::new(endpoint, refresh_ms, retry_ms, clock.clone()))
     }
 }
 
@@ -184,6 +264,7 @@ impl KeySource {
             Self::Secret(secret) => Key::from_secret(secret, algorithms).map(|key| vec![key]),
             Self::Pem(text) => Key::from_pem(text, algorithms),
             Self::KeySet(text) => key::set::read(text.as_bytes(), algorithms),
+            Self::KeySetUrl(_) => Ok(Vec::new()),
         }
     }
 }

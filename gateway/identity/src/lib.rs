@@ -5,7 +5,6 @@
 //!  shard: CONNECT ──> Question ──> Chain::quick ──> Verdict            nothing to work out
 //!                                       │
 //!                                       └─> Doorkeeper::ask ──> workers: argon2, signatures
-//!                                                                  │
 //!  shard: Verdict <── answer(Verdict) <────────────────────────────┘
 //! ```
 //!
@@ -20,11 +19,19 @@ pub mod service;
 
 pub mod chain;
 
-pub mod users;
-
 pub mod jwt;
 
+pub mod users;
+
+pub mod remote;
+
+mod look;
+
 pub mod proofs;
+
+mod cache;
+
+mod values;
 
 pub mod certificate;
 

@@ -42,6 +42,17 @@ pub const TOKEN_KEYS_MAX: usize = 1 << 6;
 pub const TOKEN_KEYS_TRIED_MAX: usize = 4;
 /// Bytes of the rules that come along in a token.
 pub const RULES_BYTES_MAX: usize = 4 << 10;
+/// Bytes of a key set that is fetched.
+pub const KEY_SET_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a web service's answer, and of the head of any answer.
+pub const HOOK_ANSWER_BYTES_MAX: usize = 64 << 10;
+pub const HTTP_HEAD_BYTES_MAX: usize = 16 << 10;
+/// Answers of a web service kept, at most.
+pub const ANSWERS_MAX: usize = 1 << 20;
+/// Requests or queries on their way at once to one that is asked.
+pub const AT_ONCE_MAX: usize = 1 << 10;
+/// The longest time-out of one that is asked.
+pub const TIME_OUT_MILLIS_MAX: u32 = 60_000;
 /// Bytes of a pattern for client ids or for names from certificates.
 pub const TEMPLATE_BYTES_MAX: usize = 1 << 8;
 /// Bytes of a client id that is compared with a pattern. A comparison costs at most this squared.
@@ -50,3 +61,5 @@ pub const BOUND_ID_BYTES_MAX: usize = 1 << 10;
 const _: () = assert!(HASHES_WAITING <= QUESTIONS_MAX);
 const _: () = assert!(TEMPLATE_BYTES_MAX <= BOUND_ID_BYTES_MAX);
 const _: () = assert!(RULES_BYTES_MAX < TOKEN_BYTES_MAX);
+// hyper takes no smaller buffer than this for an answer's head.
+const _: () = assert!(HTTP_HEAD_BYTES_MAX >= 8 << 10);

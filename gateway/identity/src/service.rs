@@ -4,12 +4,15 @@
 //! ```text
 //!  Doorkeeper::ask ──> fresh ──> worker ──────────────────────────> answer(Verdict)
 //!                                  │ a password            ^
-//!                                  └──> checks ──> worker ─┘
+//!                                  ├──> checks ──> worker ─┤
+//!                                  │ somebody else knows   │
+//!                                  └──> errands ──> run ───┘    the control thread: HTTP, databases
 //! ```
 //!
 //! `fresh` holds what costs microseconds and goes first, so that a storm of wrong passwords does
 //! not hold up those who show something cheaper to check.
 
+mod errand;
 mod hall;
 mod worker;
 
@@ -17,6 +20,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+
+use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::chain::{Chain, Walk};
 use crate::clock::Clock;
@@ -49,6 +54,7 @@ pub struct Doorkeeper {
 pub struct Service {
     hall: Arc<Hall>,
     workers: Vec<JoinHandle<()>>,
+    errands: Receiver<Job>,
 }
 
 impl Default for ServiceSettings {
@@ -67,8 +73,11 @@ impl Service {
     pub fn start(settings: ServiceSettings) -> Result<(Doorkeeper, Self), StartError> {
         settings.check().map_err(StartError::Setting)?;
         let count = settings.workers;
-        let hall = Arc::new(Hall::new(settings));
+        // It has room for all questions there can be, so a worker never finds it full.
+        let (errands, errands_behind) = channel(settings.questions_max);
+        let hall = Arc::new(Hall::new(settings, errands));
         let mut service = Self {
+            errands: errands_behind,
             hall: Arc::clone(&hall),
             workers: Vec::with_capacity(count),
         };
@@ -79,9 +88,13 @@ impl Service {
         Ok((Doorkeeper { hall }, service))
     }
 
-    /// Serves until it is dropped.
+    /// Asks over the network whoever has to be asked; never ends by itself. It must run inside a
+    /// tokio runtime with I/O and time, and loses nothing when its future is dropped and made anew.
     pub async fn run(&mut self) {
-        std::future::pending().await
+        while let Some(job) = self.errands.recv().await {
+            let hall = Arc::clone(&self.hall);
+            tokio::spawn(errand::run(hall, job));
+        }
     }
 }
 

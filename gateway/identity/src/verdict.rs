@@ -85,6 +85,8 @@ refusals! {
     TokenClaims = "token_claims", BadUserNameOrPassword;
     /// About another user than the CONNECT names.
     TokenUser = "token_user", BadUserNameOrPassword;
+    /// A web service says no.
+    Denied = "denied", BadUserNameOrPassword;
     /// The client id is not one that this user may have [MQTT-3.1.3.1].
     ClientId = "client_id", ClientIdentifierNotValid;
     /// More wait than may wait, or this one has waited too long.

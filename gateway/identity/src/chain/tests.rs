@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::clock::Clock;
+use crate::proofs::Proofs;
 use crate::question::{Certificate, Password};
 
 pub(crate) fn question(user: Option<&str>, password: Option<&str>) -> Question {

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Chain, Check, Look, last_word};
+use super::{Chain, Method, last_word};
 use crate::hash::{PasswordHash, Shape};
+use crate::jwt::Jwt;
+use crate::look::{Check, Look};
 use crate::question::Question;
 use crate::verdict::{Refusal, Verdict};
 
@@ -14,6 +16,8 @@ pub(crate) struct Walk {
     at: usize,
     /// What the first method that might have known the name would have let it cost.
     stranger: Option<Shape>,
+    /// Whether keys have been fetched for this very token: once is enough.
+    has_fetched: bool,
 }
 
 /// What comes next for a question.
@@ -21,6 +25,8 @@ pub(crate) enum Step {
     Done(Verdict),
     /// A worker checks this, slowly on purpose, and tells [`Walk::on_checked`].
     Check(Check),
+    /// The control thread awaits [`Walk::ask`] and tells [`Walk::on_asked`].
+    Ask,
 }
 
 impl Walk {
@@ -30,6 +36,7 @@ impl Walk {
             question,
             at: 0,
             stranger: None,
+            has_fetched: false,
         }
     }
 
@@ -40,20 +47,13 @@ impl Walk {
     /// Asks one method after the other until one has an answer or must be waited for.
     pub(crate) fn advance(&mut self) -> Step {
         while let Some(method) = self.chain.methods.get(self.at) {
-            match method.look(&self.question) {
-                Look::NotMine => {}
-                Look::Verdict(verdict) => {
-                    return Step::Done(self.chain.bound(&self.question, verdict));
-                }
-                Look::Stranger(shape) => self.stranger = self.stranger.or(Some(shape)),
-                Look::Check(check) => return Step::Check(check),
-                Look::Token(jwt, token) => {
-                    let judged = jwt.judge(token, &self.question);
-                    let verdict = judged.map_or_else(Verdict::Refused, Verdict::from);
-                    return Step::Done(self.chain.bound(&self.question, verdict));
-                }
+            let look = match (method.look(&self.question), method) {
+                (Look::Work, Method::Jwt(jwt)) => self.judge(jwt),
+                (look, _) => look,
+            };
+            if let Some(step) = self.take(look) {
+                return step;
             }
-            self.at += 1;
         }
         match self.stranger.take() {
             Some(shape) => Step::Check(Check {
@@ -63,6 +63,27 @@ impl Walk {
             }),
             None => Step::Done(Verdict::Refused(last_word(&self.question))),
         }
+    }
+
+    /// Asks whom the method at hand has to ask, over the network.
+    pub(crate) async fn ask(&self) -> Look {
+        match self.chain.methods.get(self.at) {
+            Some(Method::Http(hook)) => hook.ask(&self.question).await,
+            Some(Method::Jwt(jwt)) => {
+                jwt.fetch().await;
+                Look::Work
+            }
+            _ => Look::NotMine,
+        }
+    }
+
+    /// Takes what [`Walk::ask`] has brought; `None`: [`Walk::advance`] again.
+    pub(crate) fn on_asked(&mut self, look: Look) -> Option<Step> {
+        if matches!(look, Look::Work) {
+            self.has_fetched = true;
+            return None;
+        }
+        self.take(look)
     }
 
     /// Whether the password is the one of `check`: argon2, right here.
@@ -82,5 +103,30 @@ impl Walk {
             proofs.remember(proof);
         }
         self.chain.bound(&self.question, Verdict::Allowed(proven))
+    }
+
+    fn take(&mut self, look: Look) -> Option<Step> {
+        match look {
+            Look::NotMine => {}
+            Look::Verdict(verdict) => {
+                return Some(Step::Done(self.chain.bound(&self.question, verdict)));
+            }
+            Look::Stranger(shape) => self.stranger = self.stranger.or(Some(shape)),
+            Look::Check(check) => return Some(Step::Check(check)),
+            Look::Work => return Some(Step::Ask),
+        }
+        self.at += 1;
+        None
+    }
+
+    fn judge(&self, jwt: &Jwt) -> Look {
+        let Some(token) = jwt.token(&self.question) else {
+            return Look::NotMine;
+        };
+        if !self.has_fetched && jwt.lacks_keys_for(token) {
+            return Look::Work;
+        }
+        let judged = jwt.judge(token, &self.question);
+        Look::Verdict(judged.map_or_else(Verdict::Refused, Verdict::from))
     }
 }

@@ -67,6 +67,10 @@ impl Algorithm {
         ALL.map(|(_, name)| name).join(", ")
     }
 
+    pub(super) fn needs_secret(self) -> bool {
+        matches!(self.scheme(), Scheme::Hmac(_))
+    }
+
     pub(super) fn scheme(self) -> Scheme {
         match self {
             Self::Hs256 => Scheme::Hmac(HMAC_SHA256),

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{JwtSettings, NAME};
-use crate::limits::{GROUPS_MAX, RULES_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::limits::RULES_BYTES_MAX;
+use crate::values::{text, texts};
 use crate::verdict::{Proven, Refusal};
 
 type Claims = Map<String, Value>;
@@ -20,23 +21,24 @@ pub(super) fn judge(part: &[u8], settings: &JwtSettings, now: u64) -> Result<Pro
     if !is_audience(&claims, &settings.audiences) {
         return Err(Refusal::TokenClaims);
     }
-    let user = text(
-        claims
-            .get(&settings.user_claim)
-            .ok_or(Refusal::TokenClaims)?,
-    )?;
-    let mut kept = Vec::new();
+    let user = kept(claims.get(&settings.user_claim).and_then(text))?;
+    let mut pairs = Vec::new();
     for name in &settings.claims {
         let Some(value) = claims.get(name) else {
             continue;
         };
-        kept.push((name.as_str().into(), text(value)?));
+        pairs.push((name.as_str().into(), kept(text(value))?));
     }
+    let groups = settings
+        .groups_claim
+        .as_ref()
+        .and_then(|name| claims.get(name));
+    let groups = groups.unwrap_or(&Value::Null);
     Ok(Proven {
         method: NAME,
         user: Some(user.into()),
-        groups: groups(&claims, settings.groups_claim.as_deref())?,
-        claims: kept,
+        groups: kept(texts(groups))?,
+        claims: pairs,
         rules: rules(&claims, settings.rules_claim.as_deref())?,
         expires_unix_sec,
     })
@@ -82,19 +84,9 @@ fn is_audience(claims: &Claims, audiences: &[String]) -> bool {
     }
 }
 
-fn groups(claims: &Claims, name: Option<&str>) -> Result<Vec<Box<str>>, Refusal> {
-    match name.and_then(|name| claims.get(name)) {
-        None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::Array(list)) if list.len() <= GROUPS_MAX => {
-            let names = list.iter().map(|name| match name {
-                Value::String(_) => text(name),
-                _ => Err(Refusal::TokenClaims),
-            });
-            names.collect()
-        }
-        Some(one @ Value::String(_)) => text(one).map(|group| vec![group]),
-        Some(_) => Err(Refusal::TokenClaims),
-    }
+/// A value that cannot be kept is not passed over: whoever issued it meant something by it.
+fn kept<T>(value: Option<T>) -> Result<T, Refusal> {
+    value.ok_or(Refusal::TokenClaims)
 }
 
 /// Rules that are too long cannot be left out, since they may forbid something.
@@ -107,20 +99,4 @@ fn rules(claims: &Claims, name: Option<&str>) -> Result<Option<Box<str>>, Refusa
         return Err(Refusal::TokenClaims);
     }
     Ok(Some(rules.into()))
-}
-
-/// A value as rules compare it. One that is empty, too long, or holds what could forge a log line
-/// is not passed over: whoever issued it meant something by it.
-fn text(value: &Value) -> Result<Box<str>, Refusal> {
-    let text: Box<str> = match value {
-        Value::String(text) => text.as_str().into(),
-        Value::Number(number) => number.to_string().into(),
-        Value::Bool(truth) => truth.to_string().into(),
-        Value::Null | Value::Array(_) | Value::Object(_) => return Err(Refusal::TokenClaims),
-    };
-    let is_bounded = (1..=VALUE_BYTES_MAX).contains(&text.len());
-    let is_plain = !text.contains(char::is_control);
-    (is_bounded && is_plain)
-        .then_some(text)
-        .ok_or(Refusal::TokenClaims)
 }

@@ -4,9 +4,12 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::mpsc::Sender;
+
 use super::ServiceSettings;
-use crate::chain::{Check, Walk};
+use crate::chain::{Step, Walk};
 use crate::limits::WAIT_MILLIS_MAX;
+use crate::look::Check;
 use crate::verdict::{Refusal, Verdict};
 
 /// Fresh questions that go before a password that waits, one after the other.
@@ -20,6 +23,7 @@ pub(super) struct Hall {
     is_closed: AtomicBool,
     queues: Mutex<Queues>,
     wake: Condvar,
+    errands: Sender<Job>,
 }
 
 #[derive(Default)]
@@ -49,13 +53,14 @@ pub(super) struct Answer {
 }
 
 impl Hall {
-    pub(super) fn new(settings: ServiceSettings) -> Self {
+    pub(super) fn new(settings: ServiceSettings, errands: Sender<Job>) -> Self {
         Self {
             settings,
             in_hand: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
             queues: Mutex::default(),
             wake: Condvar::new(),
+            errands,
         }
     }
 
@@ -88,6 +93,21 @@ impl Hall {
         queues.checks.push_back((job, check));
         drop(queues);
         self.wake.notify_one();
+    }
+
+    /// Hands a question to the control thread. One that finds the service ended is answered by
+    /// being dropped.
+    pub(super) fn send_out(&self, job: Job) {
+        let _ = self.errands.try_send(job);
+    }
+
+    /// Does with a question what comes next for it.
+    pub(super) fn go_on(&self, job: Job, step: Step) {
+        match step {
+            Step::Done(verdict) => job.answer.give(verdict),
+            Step::Check(check) => self.admit_check(job, check),
+            Step::Ask => self.send_out(job),
+        }
     }
 
     /// Waits for something to do; `None` when the service ends.

@@ -5,8 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
-use super::hall::{Hall, Job, Task};
-use crate::chain::Step;
+use super::hall::{Hall, Task};
 use crate::verdict::{Refusal, Verdict};
 
 pub(super) fn spawn(index: usize, hall: &Arc<Hall>) -> io::Result<JoinHandle<()>> {
@@ -28,18 +27,14 @@ fn run(hall: &Hall, task: Task) {
         return job.answer.give(Verdict::Refused(Refusal::Busy));
     }
     match task {
-        Task::Look(job) => look(hall, job),
+        Task::Look(mut job) => {
+            let step = job.walk.advance();
+            hall.go_on(job, step);
+        }
         Task::Check(job, check) => {
             let is_right = job.walk.is_right(&check);
             let verdict = job.walk.on_checked(check, is_right);
             job.answer.give(verdict);
         }
-    }
-}
-
-fn look(hall: &Hall, mut job: Job) {
-    match job.walk.advance() {
-        Step::Done(verdict) => job.answer.give(verdict),
-        Step::Check(check) => hall.admit_check(job, check),
     }
 }

@@ -37,6 +37,16 @@ pub(in crate::jwt) fn read(text: &[u8], algorithms: &[Algorithm]) -> Result<Vec<
     Ok(keys)
 }
 
+/// The same for a set that anybody may read: what a secret in it signs proves nothing.
+pub(in crate::jwt) fn read_public(
+    text: &[u8],
+    algorithms: &[Algorithm],
+) -> Result<Vec<Key>, Fault> {
+    let is_public = |algorithm: &Algorithm| !algorithm.needs_secret();
+    let public: Vec<_> = algorithms.iter().copied().filter(is_public).collect();
+    read(text, &public)
+}
+
 /// One key; `None` for a key that is of no use here, which is no fault (RFC 7517, section 5).
 fn key(object: &Map<String, Value>, algorithms: &[Algorithm]) -> Option<Key> {
     let text = |name: &str| object.get(name).and_then(Value::as_str);
