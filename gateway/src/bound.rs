@@ -14,6 +14,9 @@ pub const NAMES: &[&str] = &[
     "listener",
     "quota",
     "half_open",
+    "profiles",
+    "asked",
+    "addresses",
 ];
 
 /// A client left too many answers unread: its socket is no longer read.
@@ -40,3 +43,9 @@ pub const LISTENER: usize = 9;
 pub const QUOTA: usize = 10;
 /// Too many TLS handshakes have begun: the one that has waited longest is closed.
 pub const HALF_OPEN: usize = 11;
+/// Too many kinds of clients, as the rules tell them apart: one of another kind is turned away.
+pub const PROFILES: usize = 12;
+/// Too many strangers wait until it is known who they are: one more is turned away with 0x89.
+pub const ASKED: usize = 13;
+/// Too many addresses have shown wrong passwords: one more is not remembered.
+pub const ADDRESSES: usize = 14;

@@ -105,6 +105,25 @@ pub const HELD_MESSAGES_MAX: usize = 64 << 10;
 pub const COMMANDS_WITH_SESSION_MAX: usize = 16;
 /// Strangers of one shard that are proving who they are.
 pub const EXCHANGES_PER_SHARD_MAX: usize = 16 << 10;
+/// Kinds of clients that a shard tells apart, where there are rules: those whom the same rules
+/// concern, and who have the same groups and claims, are one.
+pub const PROFILES_PER_SHARD_MAX: usize = 64 << 10;
+/// Clients that get the profiles of new rules in one turn.
+pub const RENEWALS_PER_TURN: usize = 256;
+/// Strangers of one shard about whom somebody is asked.
+pub const ASKED_PER_SHARD_MAX: usize = 16 << 10;
+/// Addresses of which a shard remembers wrong passwords.
+pub const HELD_OFF_ADDRESSES_MAX: usize = 64 << 10;
+/// Ends of proofs on a shard below which it does not pay to look whose connections are gone.
+pub const EXPIRIES_SWEEP_MIN: usize = 1024;
+/// Wrong passwords of one address that are forgiven at once, and per minute.
+pub const FAILURES_PER_MIN: u32 = 30;
+/// How long an address is held off the first time, at most, and when that is forgotten.
+pub const FAILURE_HOLD: Duration = Duration::from_secs(10);
+/// See above.
+pub const FAILURE_HOLD_MAX: Duration = Duration::from_secs(10 * 60);
+/// See above.
+pub const FAILURE_FORGIVE: Duration = Duration::from_secs(60 * 60);
 /// Turns for which a newcomer waits while the connection that it takes over goes on talking.
 pub const BEHIND_TURNS_MAX: u8 = 64;
 /// Names of groups that a shard remembers for the messages in its sessions.

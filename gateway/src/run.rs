@@ -6,14 +6,18 @@
 //!  signal   -> not ready -> shards drain -> lanes flush -> control stops -> exit 0
 //! ```
 
+mod acl;
 mod check;
 mod common;
 mod doors;
 mod downlinks;
+mod identity;
 mod lanes;
 mod layout;
 mod listening;
 mod memory;
+mod passwd;
+mod reload;
 mod rights;
 mod shards;
 mod signals;
@@ -38,6 +42,7 @@ use crate::control::{self, ControlHandle, ControlState, Readiness};
 use crate::mailbox::{Mailbox, Mailboxes};
 use crate::store::Store;
 use crate::{bound, kafka, log, transport_fault};
+pub use acl::acl_test;
 pub use check::check;
 use common::Common;
 use doors::Doors;
@@ -45,6 +50,8 @@ use downlinks::Downlinks;
 use lanes::Lanes;
 use layout::Layout;
 use listening::{Opened, SocketFiles};
+pub use passwd::passwd;
+use reload::Reload;
 use rights::Account;
 use shards::Parts;
 
@@ -71,7 +78,7 @@ pub fn run(args: &RunArgs) -> Result<(), Refusal> {
         .map_err(|faults| faults.to_string())?;
     log::init(settings.log.format, settings.log.level)?;
     rights::harden(&settings.process)?;
-    let gateway = Gateway::start(&settings)?;
+    let gateway = Gateway::start(args, &settings)?;
     gateway.announce();
     gateway.serve(Duration::from_secs(settings.drain.timeout_secs))
 }
@@ -93,7 +100,7 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn start(settings: &Settings) -> Result<Self, Refusal> {
+    fn start(args: &RunArgs, settings: &Settings) -> Result<Self, Refusal> {
         let started = Instant::now();
         let account = Account::find(&settings.process)?;
         let layout = Layout::plan(&settings.shards, settings.listeners.len())?;
@@ -111,7 +118,8 @@ impl Gateway {
         let books = books(layout.shards);
         let happenings = channel();
         // Caught from here on, so that a signal during start-up still ends in an orderly way.
-        signals::watch(happenings.0.clone(), doors.clone(), bound.seal())?;
+        let reload = Reload::new(args, settings, &mailboxes, doors.clone(), bound.seal());
+        signals::watch(happenings.0.clone(), reload)?;
         let parts = Parts {
             settings,
             layout: &layout,

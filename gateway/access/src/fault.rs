@@ -47,8 +47,13 @@ impl Display for RuleError {
             }
             RuleError::Rule { index, what } => (index, what),
         };
-        write!(f, "rule {}: ", index + 1)?;
-        match what {
+        write!(f, "rule {}: {what}", index + 1)
+    }
+}
+
+impl Display for RuleFault {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
             RuleFault::NoAction => {
                 f.write_str("it names no action: name publish, subscribe, receive or retain")
             }

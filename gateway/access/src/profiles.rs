@@ -11,6 +11,7 @@
 //!                        +--+ renew      --release-->
 //! ```
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -28,7 +29,10 @@ use crate::subject::{Identity, Subject, Values};
 /// It cannot be copied: a hold given back twice would leave somebody with the rules of others.
 #[derive(PartialEq, Eq, Debug)]
 #[must_use = "a client that goes gives it back to `Profiles::release`"]
-pub struct ProfileIndex(u32);
+pub struct ProfileIndex(NonZeroU32);
+
+// A table of holds, some of them none, costs no more than the holds.
+const _: () = assert!(size_of::<Option<ProfileIndex>>() == 4);
 
 /// The profiles of one shard's clients.
 #[derive(Debug)]
@@ -127,7 +131,7 @@ impl Profiles {
         };
         if let Some(index) = self.by_kind.find(hash, is_it).copied() {
             self.profile_mut(index).clients_count += 1;
-            return Ok(ProfileIndex(index));
+            return Ok(ProfileIndex::at(index));
         }
         if self.len() >= self.profiles_max {
             return Err(NoProfile::Full);
@@ -159,23 +163,23 @@ impl Profiles {
                 .hash
         };
         self.by_kind.insert_unique(hash, index, hash_of);
-        Ok(ProfileIndex(index))
+        Ok(ProfileIndex::at(index))
     }
 
     /// Takes back the profile of a client that has gone.
     pub fn release(&mut self, index: ProfileIndex) {
-        let edition = self.edition;
-        let profile = self.profile_mut(index.0);
+        let (index, edition) = (index.slot(), self.edition);
+        let profile = self.profile_mut(index);
         profile.clients_count -= 1;
         if profile.clients_count > 0 {
             return;
         }
         let (hash, is_current) = (profile.hash, profile.edition == edition);
-        if is_current && let Ok(entry) = self.by_kind.find_entry(hash, |other| *other == index.0) {
+        if is_current && let Ok(entry) = self.by_kind.find_entry(hash, |other| *other == index) {
             entry.remove();
         }
-        self.slots[index.0 as usize] = None;
-        self.free.push(index.0);
+        self.slots[index as usize] = None;
+        self.free.push(index);
     }
 
     /// Decides by other rules from now on. Clients that are here keep theirs until
@@ -262,13 +266,24 @@ impl Profiles {
     }
 
     fn profile(&self, index: &ProfileIndex) -> &Profile {
-        let profile = self.slots[index.0 as usize].as_deref();
+        let profile = self.slots[index.slot() as usize].as_deref();
         profile.expect("a profile lives as long as somebody has its index")
     }
 
     fn profile_mut(&mut self, index: u32) -> &mut Profile {
         let profile = self.slots[index as usize].as_deref_mut();
         profile.expect("a profile lives as long as somebody has its index")
+    }
+}
+
+impl ProfileIndex {
+    /// The hold on what is in a slot, counted from 0.
+    fn at(slot: u32) -> ProfileIndex {
+        ProfileIndex(NonZeroU32::MIN.saturating_add(slot))
+    }
+
+    fn slot(&self) -> u32 {
+        self.0.get() - 1
     }
 }
 

@@ -60,6 +60,8 @@ pub enum Close {
     TlsUnfinished,
     /// What came after a TLS handshake was no record of its connection.
     TlsViolation,
+    /// What the client has proven itself by has ended.
+    ProofExpired,
     /// A fault of ours in handling this client; the others go on.
     Internal,
 }
@@ -77,7 +79,7 @@ pub enum Loudness {
 
 impl Close {
     /// One name per kind, in the order of [`Close::index`]: metric labels and log fields.
-    pub const NAMES: [&'static str; 28] = [
+    pub const NAMES: [&'static str; 29] = [
         "client_disconnect",
         "client_disconnect_with_will",
         "peer_closed",
@@ -105,6 +107,7 @@ impl Close {
         "tls_failed",
         "tls_unfinished",
         "tls_violation",
+        "proof_expired",
         "internal",
     ];
 
@@ -138,7 +141,8 @@ impl Close {
             Self::TlsFailed => 24,
             Self::TlsUnfinished => 25,
             Self::TlsViolation => 26,
-            Self::Internal => 27,
+            Self::ProofExpired => 27,
+            Self::Internal => 28,
         }
     }
 
@@ -178,6 +182,7 @@ impl Close {
             Self::PublishRefused => Some(Reason::ImplementationSpecificError),
             Self::Violation(reason) => Some(reason),
             Self::ServerDrain => Some(Reason::ServerShuttingDown),
+            Self::ProofExpired => Some(Reason::MaximumConnectTime),
             Self::Internal => Some(Reason::UnspecifiedError),
         }
     }

@@ -9,6 +9,7 @@
 //!                    faults <-- routes checked as a whole
 //! ```
 
+mod access;
 mod auth;
 mod clusters;
 pub mod control;
@@ -18,6 +19,7 @@ mod downlinks;
 mod environment;
 mod faults;
 mod groups;
+mod identity;
 mod listeners;
 mod mqtt;
 mod overload;
@@ -35,8 +37,10 @@ use std::path::Path;
 
 use crate::cli::RunArgs;
 
+pub use access::{Access, OnDenied, Takeover};
 use document::Table;
 pub use faults::{Fault, Faults, Place};
+pub use identity::{Identity, Jwt, Method};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
     Address, Cluster, Control, Downlink, Drain, EMBEDDED_CLUSTER, Handshakes, Kafka, Listener, Log,
@@ -82,7 +86,7 @@ fn assemble(
     faults: &mut Faults,
 ) -> Settings {
     let mut top = section::Section::top(tree, faults);
-    let mut listeners = listeners::listeners(&mut top, &args.listen);
+    let (mut listeners, listener_places) = listeners::listeners(&mut top, &args.listen);
     let clusters = clusters::clusters(&mut top, &args.kafka);
     let groups = groups::groups(&mut top, &clusters);
     let (mut rules, places) = routes::read(&mut top);
@@ -91,7 +95,12 @@ fn assemble(
     let mut mqtt = mqtt::mqtt(&mut top);
     let quota = quota::quota(&mut top, &mut mqtt, &mut listeners);
     let store = store::store(&mut top);
-    let auth = auth::users(&mut top);
+    let mut section = top.section("auth");
+    let auth = auth::users(&mut section);
+    let identity = identity::identity(&mut section, args.anonymous);
+    section.close();
+    identity::settle(&mut listeners, &listener_places, &identity, &mut top);
+    let access = access::access(&mut top);
     let shards = sections::shards(&mut top, args);
     let control = control::control(&mut top, args.control);
     let overload = overload::overload(&mut top);
@@ -115,6 +124,8 @@ fn assemble(
         mqtt,
         store,
         auth,
+        identity,
+        access,
         shards,
         control,
         overload,

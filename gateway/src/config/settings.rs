@@ -9,6 +9,8 @@ use tributary_tls::settings::ALPN_MQTT;
 use tributary_transport::limits::PROXY_V2_BYTES_MAX;
 use tributary_transport::proxy::{Mode, Networks, Policy};
 
+use super::access::Access;
+use super::identity::{Identity, Method};
 use crate::auth::ScramUser;
 use crate::cli::Descriptors;
 use crate::kafka::{Properties, downlink};
@@ -38,6 +40,10 @@ pub struct Settings {
     pub store: Store,
     /// Who may come in by SCRAM-SHA-256; empty: enhanced authentication is not offered.
     pub auth: Vec<ScramUser>,
+    /// By which methods clients prove who they are besides.
+    pub identity: Identity,
+    /// `None`: everybody may do everything.
+    pub access: Option<Access>,
     pub shards: Shards,
     pub control: Control,
     pub overload: Overload,
@@ -79,6 +85,8 @@ pub struct Listener {
     pub connections_max: Option<u32>,
     /// `None`: as `[mqtt]` says.
     pub packet_bytes_max: Option<u32>,
+    /// By which methods clients prove who they are. `None`: nobody asks.
+    pub auth: Option<Vec<Method>>,
 }
 
 impl Listener {
@@ -97,6 +105,7 @@ impl Listener {
             tls: None,
             connections_max: None,
             packet_bytes_max: None,
+            auth: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the loader promises: who beats whom, what is assumed, and what is said of every mistake.
 
+mod access;
 mod downlinks;
 mod groups;
 mod listeners;

@@ -101,6 +101,8 @@ impl Parts<'_> {
             store: common.end_of(index),
             base_sec: common.base_sec,
             users: Arc::clone(&common.users),
+            rules: common.rules.clone(),
+            gate: common.identity.gate.clone(),
             sys_interval_secs: mqtt.sys_interval_secs,
             will_delay_secs_max: mqtt.will_delay_secs_max,
             server_reference: common.server_reference.clone(),

@@ -1,33 +1,23 @@
-//! SIGTERM and SIGINT, as something the main thread can wait for; SIGHUP, which renews certificates.
+//! SIGTERM and SIGINT, as something the main thread can wait for; SIGHUP, which reads the
+//! configuration again.
 
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::doors::Doors;
+use super::reload::Reload;
 use super::{Happening, Refusal};
-use crate::seal::Seal;
 
 /// Watches from a thread of its own; a second signal hurries the drain.
-pub(super) fn watch(
-    happenings: Sender<Happening>,
-    doors: Doors,
-    seal: Option<Arc<Seal>>,
-) -> Result<(), Refusal> {
+pub(super) fn watch(happenings: Sender<Happening>, reload: Reload) -> Result<(), Refusal> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| super::sentence("signals", &error))?;
     let forward = move || {
         for signal in signals.forever() {
             if signal == SIGHUP {
-                // Here, where nobody waits for it: a renewal must not hurry a drain.
-                doors.renew();
-                renew(seal.as_deref());
-                tracing::warn!(
-                    tls = doors.has_tls(),
-                    "SIGHUP: certificates are all that is read again; restart it for the rest"
-                );
+                // Here, where nobody waits for it: a reload must not hurry a drain.
+                reload.run();
                 continue;
             }
             if happenings.send(Happening::AskedToEnd).is_err() {
@@ -41,15 +31,4 @@ pub(super) fn watch(
     thread
         .map(drop)
         .map_err(|error| super::sentence("thread", &error))
-}
-
-/// Reads the certificate of the control plane again.
-fn renew(seal: Option<&Seal>) {
-    match seal.map(Seal::renew) {
-        None => {}
-        Some(Ok(())) => tracing::info!("SIGHUP: the certificate of the control plane is renewed"),
-        Some(Err(why)) => {
-            tracing::error!(%why, "SIGHUP: the control plane keeps the certificate it had");
-        }
-    }
 }

@@ -145,6 +145,9 @@ pub(super) fn forget(world: &mut World, index: u32) {
         world.keeper.write(Op::SessionDelete { session });
     }
     world.keeper.forget(index);
+    if let Some(permission) = world.permission.as_mut() {
+        permission.forget(index);
+    }
     world.clients.remove(index);
     world.pass_on(orphans);
 }

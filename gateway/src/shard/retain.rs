@@ -179,12 +179,16 @@ impl World {
         if self.clients.find(at).is_none() {
             return;
         }
+        let qos = Qos::from_bits(search.qos_bits).unwrap_or_default();
+        if self.still_granted(at.index, &search.filter, qos).is_none() {
+            return; // Other rules have come while it was looked for.
+        }
         let identifiers: &[u32] = match &search.identifier {
             0 => &[],
             one => std::slice::from_ref(one),
         };
         let delivery = Delivery {
-            qos: Qos::from_bits(search.qos_bits).unwrap_or_default(),
+            qos,
             retain: true,
             identifiers,
             group: 0,

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 use super::Shard;
+use super::gate::Gate;
 use super::world::World;
 
 /// Entries that a list keeps room for, however few it has.
@@ -24,6 +25,7 @@ impl World {
         shrink_queue(&mut self.wills);
         shrink_map(&mut self.half_connects);
         self.links.shrink();
+        self.gate.iter_mut().for_each(Gate::shrink);
         self.seals.shrink();
         shrink_map(&mut self.departures);
         self.shrink_behind();

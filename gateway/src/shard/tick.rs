@@ -22,6 +22,7 @@ impl World {
             self.end_stalled();
             self.demote_quiet();
             self.expire_commands();
+            self.end_expired();
             self.count_all();
             self.speak();
         }

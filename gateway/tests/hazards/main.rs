@@ -6,6 +6,8 @@
 
 mod support;
 
+mod access;
+mod access_reload;
 mod backpressure;
 mod books;
 mod budget;

@@ -46,6 +46,7 @@ impl Section<'_> {
     pub(in crate::config) fn secret(&mut self, key: &'static str) -> Option<(String, Place)> {
         let Entry { place, value } = self.take(key)?;
         let found = match &value {
+            Value::Text(text) if text.is_empty() => Err("is empty".to_string()),
             Value::Text(text) => Ok(text.clone()),
             Value::Table(table) => path_in(table).and_then(fetch),
             other => Err(format!("is {}", other.kind())),

@@ -102,7 +102,7 @@ impl World {
         proof: &Option<Proof>,
         earlier: Option<u32>,
     ) -> Option<Entrance> {
-        let proven = proof.as_ref().map(|proof| &*proof.user);
+        let proven = proof.as_ref().and_then(|proof| proof.user.as_deref());
         let user = proven.or(connect.user_name);
         let now_tick = self.now_tick;
         self.quota.drop_claim(now_tick);

@@ -249,7 +249,7 @@ impl Gateway {
             .expect("the child has not been reaped");
     }
 
-    /// SIGHUP: certificates are to be read again.
+    /// SIGHUP: what can change under connected clients is to be read again.
     pub(crate) fn reload(&self) {
         kill_process(Pid::from_child(&self.child), Signal::HUP)
             .expect("the child has not been reaped");

@@ -9,6 +9,7 @@ pub(crate) mod output;
 pub(crate) mod pki;
 pub(crate) mod property;
 pub(crate) mod relay;
+pub(crate) mod rules;
 pub(crate) mod subscriber;
 pub(crate) mod tunnel;
 pub(crate) mod way;

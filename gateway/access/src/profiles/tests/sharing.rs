@@ -95,7 +95,7 @@ fn a_reload_applies_to_the_connected_one_by_one() {
     assert_eq!(may(&profiles, &late), (true, false));
     assert_eq!(
         (profiles.len(), profiles.admit(&ops).expect("it is there")),
-        (2, ProfileIndex(1))
+        (2, ProfileIndex::at(1))
     );
     assert_eq!(profiles.renew(&mut late, ops.subject), Ok(()));
     assert_eq!((profiles.len(), &first), (1, &late));

@@ -35,6 +35,8 @@ pub(super) struct Ground {
     routes: Arc<RouteTable>,
     /// A process of one shard may have a store.
     store: Option<(StoreHandle, Recovered)>,
+    /// None unless a test has them.
+    pub(super) rules: Option<Rules>,
 }
 
 /// One shard.
@@ -88,6 +90,7 @@ impl Ground {
             topic_hasher,
             routes: Arc::new(RouteTable::compile(rules).expect("good rules")),
             store: None,
+            rules: None,
         }
     }
 
@@ -131,6 +134,8 @@ impl Ground {
             store: self.store.take(),
             base_sec: BASE_SEC,
             users: Arc::new(Users::new(Vec::new()).expect("nobody is known")),
+            gate: None,
+            rules: self.rules.clone(),
             sys_interval_secs: 0,
             will_delay_secs_max: u32::MAX,
             server_reference: None,
