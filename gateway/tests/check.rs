@@ -54,6 +54,7 @@ fn a_key_of_the_program_is_in_the_file_that_has_every_key() {
         "tls",
         "overload",
         "drain",
+        "process",
         "log",
     ];
     let mut keys_seen = 0;

@@ -6,6 +6,7 @@ mod groups;
 mod listeners;
 mod mistakes;
 mod quotas;
+mod process;
 mod secrets;
 mod users;
 
@@ -232,16 +233,6 @@ fn every_key_of_the_file_arrives() {
         Handshakes {
             full_per_sec: 1_000,
             resumed_per_sec: 3_000,
-        }
-    );
-    assert_eq!(settings.control.token, Some(Token("s3cret".into())));
-    assert!(!format!("{settings:?}").contains("s3cret"));
-    assert_eq!(
-        settings.process,
-        Process {
-            user: Some("tributary".into()),
-            group: Some("devices".into()),
-            core_dumps: true,
         }
     );
     assert_eq!(

@@ -234,6 +234,35 @@ fn connect_with_password(client_id: &str, password: &str) -> Vec<u8> {
     [&[0x10, body.len() as u8][..], &body].concat()
 }
 
+/// What `check` says of this file, and of the same with each kind of mistake near a secret.
+fn checked(text: &str) -> String {
+    let mut said = String::new();
+    let wrongs = [
+        text.to_owned(),
+        text.replace("token = {", "token = [{")
+            .replace("\" }\n", "\" }]\n"),
+        text.replace("\"sasl.password\"", "\"sasl.passwrd\""),
+        text.replace("scram_users", "scram_user"),
+        text.replace("fleet = \"", "fleet = \"SCRAM-SHA-256$"),
+        text.replace("[control]\n", &format!("[control]\ntoken = \"{MARK} \"\n")),
+        text.replace("[auth]", &format!("[auth]\nscram_users = \"{MARK}\"")),
+        format!("{text}[control"),
+    ];
+    for (number, text) in wrongs.iter().enumerate() {
+        let path = config_file(text).to_string_lossy().into_owned();
+        let ended = run_to_end(&["check", "--config", &path]);
+        assert_eq!(
+            ended.code,
+            Some(i32::from(number > 0)),
+            "{number}: {}",
+            ended.stderr
+        );
+        said += &ended.stdout;
+        said += &ended.stderr;
+    }
+    said
+}
+
 #[test]
 fn no_secret_is_told_by_log_api_check_or_mistake() {
     let ground = Ground::new("secrets");
@@ -274,30 +303,7 @@ fn no_secret_is_told_by_log_api_check_or_mistake() {
         "librdkafka tells its configuration"
     );
     drop(gateway);
-    // The same file with each kind of mistake near a secret, and without any.
-    let wrongs = [
-        text.clone(),
-        text.replace("token = {", "token = [{")
-            .replace("\" }\n", "\" }]\n"),
-        text.replace("\"sasl.password\"", "\"sasl.passwrd\""),
-        text.replace("scram_users", "scram_user"),
-        text.replace("fleet = \"", "fleet = \"SCRAM-SHA-256$"),
-        text.replace("[control]\n", &format!("[control]\ntoken = \"{MARK} \"\n")),
-        text.replace("[auth]", &format!("[auth]\nscram_users = \"{MARK}\"")),
-        format!("{text}[control"),
-    ];
-    for (number, text) in wrongs.iter().enumerate() {
-        let path = config_file(text).to_string_lossy().into_owned();
-        let ended = run_to_end(&["check", "--config", &path]);
-        assert_eq!(
-            ended.code,
-            Some(i32::from(number > 0)),
-            "{number}: {}",
-            ended.stderr
-        );
-        said += &ended.stdout;
-        said += &ended.stderr;
-    }
+    said += &checked(&text);
     let mut key_lines = server
         .key_pem
         .lines()
