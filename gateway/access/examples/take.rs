@@ -1,4 +1,5 @@
-//! What does one check of a token bucket cost, alone and in a table of a million keys?
+//! What does one check of a token bucket cost, alone, in a table of a million keys, and as a meter
+//! of messages and bytes?
 //!
 //! ```text
 //! cargo run --release -p tributary-access --example take
@@ -12,6 +13,8 @@ use std::hint::black_box;
 use rustix::time::{ClockId, clock_gettime};
 use tributary_access::bucket::{Bucket, Take};
 use tributary_access::buckets::Buckets;
+use tributary_access::meter::{Terms, Tokens};
+use tributary_access::meters::Meters;
 use tributary_access::rate::Rate;
 
 const KEYS: u64 = 1_000_000;
@@ -57,6 +60,22 @@ fn main() {
         "{:.1} bytes per key",
         buckets.bytes() as f64 / buckets.len() as f64
     );
+    let terms = Terms {
+        messages: Some(slow),
+        bytes: Some(Rate::per_sec(100, 100_000).expect("in bounds")),
+    };
+    let packet = Tokens {
+        messages: 1,
+        bytes: 64,
+    };
+    let mut meters = Meters::new(terms, KEYS as usize, 7);
+    let metered = measure(|_, call| {
+        let granted = meters.grab(1, black_box(key(call)), packet, packet);
+        assert_eq!(black_box(granted), Ok(packet));
+    });
+    println!("one of {KEYS} meters: {metered:.1} ns per read");
+    let per_key = meters.bytes() as f64 / meters.len() as f64;
+    println!("{per_key:.1} bytes per meter");
     let swept = measure(|_, _| {
         buckets.sweep(black_box(1_000_000), 1);
     });

@@ -24,8 +24,8 @@ impl<K: Hash + Eq> Meters<K> {
         }
     }
 
-    /// See [`Meter::grab`]. When there is no room for one more key, that one is not metered: whoever
-    /// fills the table must not stop those who are not in it.
+    /// See [`Meter::grab`]. When there is no room for one more key, that one is not metered:
+    /// whoever fills the table must not stop those who are not in it.
     pub fn grab(
         &mut self,
         now_millis: u64,

@@ -5,8 +5,8 @@ mod downlinks;
 mod groups;
 mod listeners;
 mod mistakes;
-mod quotas;
 mod process;
+mod quotas;
 mod secrets;
 mod users;
 

@@ -34,6 +34,7 @@ use tributary_proto::version::{Qos, Version};
 use super::client::Paused;
 use super::clients::ClientRef;
 use super::offer::{Answer, Offered};
+use super::thrift::{shrink_heap, shrink_map};
 use super::world::{Socket, World};
 use crate::kafka::Refusal;
 use crate::limits::{
@@ -154,6 +155,14 @@ impl Quota {
     /// Whether messages have to be looked at.
     fn is_metering(&self) -> bool {
         self.0.as_ref().is_some_and(|rules| rules.is_metering)
+    }
+
+    /// Gives back the memory of a storm that is over.
+    pub(super) fn shrink(&mut self) {
+        if let Some(rules) = &mut self.0 {
+            shrink_map(&mut rules.addresses);
+            shrink_heap(&mut rules.queue);
+        }
     }
 
     /// Who retains how much, where that is bounded.

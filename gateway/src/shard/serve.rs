@@ -165,8 +165,8 @@ impl World {
         }
     }
 
-    /// Handles one packet; its answer goes to `scratch`. `weight` is how long it is, and how much came
-    /// behind it.
+    /// Handles one packet; its answer goes to `scratch`. `weight` is how long it is, and how much
+    /// came behind it.
     fn on_frame(
         &mut self,
         index: u32,

@@ -333,11 +333,19 @@ pub struct WorldPlan {
 }
 
 impl World {
-    /// An empty world.
-    pub(super) fn new(plan: WorldPlan) -> Self {
-        let (handle, recovered) = plan.store.unzip();
+    /// A world with nothing in it but what was in the store.
+    pub(super) fn new(mut plan: WorldPlan) -> Self {
+        let (handle, recovered) = plan.store.take().unzip();
+        let mut world = Self::empty(plan, Keeper::new(handle));
+        if let Some(recovered) = recovered {
+            world.restore(recovered);
+        }
+        world
+    }
+
+    fn empty(plan: WorldPlan, keeper: Keeper) -> Self {
         let key = plan.hasher.hash_one("profiles");
-        let world = Self {
+        Self {
             index: plan.index,
             shard_count: plan.shard_count,
             connections_max: plan.connections_max,
@@ -364,7 +372,7 @@ impl World {
             orders: Vec::new(),
             commons: Commons::default(),
             journal: Journal::default(),
-            keeper: Keeper::new(handle),
+            keeper,
             subscriptions: Subscriptions::new(plan.topic_hasher, plan.subscription_bounds),
             changes: Vec::new(),
             view: View::new(Arc::clone(&plan.interest), plan.index),
@@ -405,15 +413,7 @@ impl World {
             pardon: Pardon::default(),
             log_budget: LogBudget::default(),
             assigned_count: 0,
-        };
-        world.restored(recovered)
-    }
-
-    fn restored(mut self, recovered: Option<Recovered>) -> Self {
-        if let Some(recovered) = recovered {
-            self.restore(recovered);
         }
-        self
     }
 
     /// This shard's counters.

@@ -161,12 +161,12 @@ impl Rules {
         let earlier = connected.and_then(|index| self.owners.get(index as usize));
         let earlier = earlier.copied().unwrap_or_default();
         let unknown = |entry| u64::from(entry == Entry::Unknown);
-        let (address, entry) = ask(&self.address, address, earlier.address, now_tick)
-            .map_err(|refusal| refusal.of(Level::Address))?;
+        let level = (Level::Address, &self.address);
+        let (address, entry) = ask(level, address, earlier.address, now_tick)?;
         self.claim.address = address;
         let unknown_count = unknown_count + unknown(entry);
-        let (user, entry) = ask(&self.user, user.unwrap_or_default(), earlier.user, now_tick)
-            .map_err(|refusal| refusal.of(Level::User))?;
+        let level = (Level::User, &self.user);
+        let (user, entry) = ask(level, user.unwrap_or_default(), earlier.user, now_tick)?;
         self.claim.user = user;
         Ok(unknown_count + unknown(entry))
     }
@@ -194,28 +194,13 @@ impl Rules {
     }
 }
 
-/// Why an owner gets no further connection.
-enum Denial {
-    TooMany,
-    TooFast,
-}
-
-impl Denial {
-    fn of(self, level: Level) -> Hit {
-        match self {
-            Self::TooMany => Hit::Connections(level),
-            Self::TooFast => Hit::Connects(level),
-        }
-    }
-}
-
 /// A connection of an owner wants to come in; `before` owns the one whose place it takes.
 fn ask(
-    lots: &Option<Lots>,
+    (level, lots): (Level, &Option<Lots>),
     owner: Owner,
     before: Owner,
     now_tick: u32,
-) -> Result<(Owner, Entry), Denial> {
+) -> Result<(Owner, Entry), Hit> {
     let (Some(lots), Some(key)) = (lots, owner.key()) else {
         return Ok((owner, Entry::Free));
     };
@@ -223,7 +208,7 @@ fn ask(
     match lots.shared.enter(millis(now_tick), key, has_place) {
         Entry::Counted => Ok((owner.counting(), Entry::Counted)),
         entry @ (Entry::Free | Entry::Unknown) => Ok((owner, entry)),
-        Entry::TooMany => Err(Denial::TooMany),
-        Entry::TooFast => Err(Denial::TooFast),
+        Entry::TooMany => Err(Hit::Connections(level)),
+        Entry::TooFast => Err(Hit::Connects(level)),
     }
 }

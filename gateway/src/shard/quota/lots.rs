@@ -1,8 +1,8 @@
 //! Lots: tokens that a shard has borrowed from an account of all shards, to be used here.
 //!
-//! A lot is a tenth of a second's worth divided by the shards. So shared memory is touched ten times
-//! a second by an owner that uses its rate up, and what lies in lots, on top of the burst, is at
-//! most a tenth of a second's worth, or one message and one byte per shard where that is more.
+//! A lot is a tenth of a second's worth divided by the shards. So shared memory is touched ten
+//! times a second by an owner that uses its rate up, and what lies in lots, on top of the burst, is
+//! at most a tenth of a second's worth, or one message and one byte per shard where that is more.
 
 use std::collections::HashMap;
 use std::sync::Arc;
