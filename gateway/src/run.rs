@@ -131,6 +131,7 @@ impl Gateway {
                 token: settings.control.token.clone(),
                 started,
             },
+            common.identity.take_service(),
         )
         .map_err(|error| error.to_string())?;
         tracing::info!(

@@ -19,6 +19,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
+use tributary_identity::Service;
 
 use crate::books::ShardBooks;
 use crate::config::Token;
@@ -69,10 +70,11 @@ impl fmt::Display for ControlError {
 
 impl std::error::Error for ControlError {}
 
-/// Starts the thread. The address returned is the one bound, also when port 0 was asked for.
+/// Starts the thread, which drives `service` as well. The address returned is the one bound, also when port 0 was asked for.
 pub fn serve(
     address: SocketAddr,
     state: ControlState,
+    service: Option<Service>,
 ) -> Result<(ControlHandle, SocketAddr), ControlError> {
     if !address.ip().is_loopback() && state.token.is_none() {
         return Err(ControlError(format!(
@@ -92,7 +94,7 @@ pub fn serve(
     let (stop, stopped) = oneshot::channel();
     let thread = std::thread::Builder::new()
         .name("control".to_string())
-        .spawn(move || server::run(listener, Arc::new(state), stopped))
+        .spawn(move || server::run(listener, Arc::new(state), service, stopped))
         .map_err(refused)?;
     Ok((ControlHandle { stop, thread }, bound))
 }

@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
+use tributary_identity::Service;
 
 use super::{ControlState, api};
 
@@ -32,12 +33,22 @@ const BUSY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// The body of the thread: returns when `stop` is sent or its sender dropped.
-pub(super) fn run(listener: TcpListener, state: Arc<ControlState>, stop: oneshot::Receiver<()>) {
+pub(super) fn run(
+    listener: TcpListener,
+    state: Arc<ControlState>,
+    service: Option<Service>,
+    stop: oneshot::Receiver<()>,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     match runtime {
-        Ok(runtime) => runtime.block_on(accept(listener, state, stop)),
+        Ok(runtime) => {
+            if let Some(mut service) = service {
+                runtime.spawn(async move { service.run().await });
+            }
+            runtime.block_on(accept(listener, state, stop));
+        }
         Err(error) => tracing::error!(%error, "the control plane has no runtime"),
     }
 }

@@ -100,7 +100,7 @@ impl Plane {
             token: token.map(|token| Token(token.to_string())),
             started: Instant::now(),
         };
-        let (handle, address) = serve("127.0.0.1:0".parse().unwrap(), state).unwrap();
+        let (handle, address) = serve("127.0.0.1:0".parse().unwrap(), state, None).unwrap();
         Plane {
             handle: Some(handle),
             address,
@@ -308,7 +308,7 @@ fn beyond_loopback_there_is_no_start_without_a_token() {
         token: None,
         started: Instant::now(),
     };
-    let said = serve("0.0.0.0:0".parse().unwrap(), state)
+    let said = serve("0.0.0.0:0".parse().unwrap(), state, None)
         .err()
         .unwrap()
         .to_string();
@@ -327,7 +327,7 @@ fn a_port_that_is_taken_is_a_sentence() {
         token: None,
         started: Instant::now(),
     };
-    let said = serve(plane.address, state).err().unwrap().to_string();
+    let said = serve(plane.address, state, None).err().unwrap().to_string();
     assert!(
         said.contains(&plane.address.to_string()) && said.contains("--control"),
         "{said}"
