@@ -142,7 +142,9 @@ impl Gateway {
             token: settings.control.token.clone(),
             started,
         };
-        let control = bound.serve(state).map_err(|error| error.to_string())?;
+        let service = common.identity.take_service();
+        let control = bound.serve(state, service);
+        let control = control.map_err(|error| error.to_string())?;
         tracing::info!(
             shards = layout.shards,
             rings_per_shard = layout.rings_per_shard,

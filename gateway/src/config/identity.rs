@@ -11,6 +11,7 @@ use tributary_identity::certificate::UserTemplate;
 use tributary_identity::jwt::{Algorithm, TokenFrom};
 
 use super::faults::{Place, suggest};
+use super::hook::{Hook, hook};
 use super::section::Section;
 use super::settings::{Address, Listener, Token};
 
@@ -29,6 +30,8 @@ pub enum Method {
     Users,
     /// A signed token.
     Jwt,
+    /// A web service that is asked.
+    Http,
 }
 
 /// What the methods need.
@@ -42,6 +45,7 @@ pub struct Identity {
     /// How the user is made of the names in a certificate.
     pub certificate_user: String,
     pub jwt: Option<Jwt>,
+    pub http: Option<Hook>,
 }
 
 /// How tokens are read.
@@ -52,6 +56,9 @@ pub struct Jwt {
     pub public_keys: Vec<PathBuf>,
     /// A file with a JSON Web Key Set.
     pub jwks: Option<PathBuf>,
+    /// Where such a set is fetched, and how old it may get.
+    pub jwks_url: Option<String>,
+    pub jwks_refresh_secs: u32,
     pub algorithms: Vec<Algorithm>,
     pub from: TokenFrom,
     pub issuer: Option<String>,
@@ -65,11 +72,12 @@ pub struct Jwt {
 }
 
 impl Method {
-    const WORDS: [(&'static str, Method); 4] = [
+    const WORDS: [(&'static str, Method); 5] = [
         ("anonymous", Method::Anonymous),
         ("certificate", Method::Certificate),
         ("users", Method::Users),
         ("jwt", Method::Jwt),
+        ("http", Method::Http),
     ];
 
     /// Its word in a configuration.
@@ -90,6 +98,7 @@ pub(super) fn identity(auth: &mut Section<'_>, is_anonymous: bool) -> Identity {
     });
     let certificate_user = named(auth, "certificate", certificate_user);
     let jwt = named(auth, "jwt", |section| Some(jwt(section)));
+    let http = named(auth, "http", |section| Some(hook(section)));
     Identity {
         chain: match is_anonymous {
             true => Some(vec![Method::Anonymous]),
@@ -99,6 +108,7 @@ pub(super) fn identity(auth: &mut Section<'_>, is_anonymous: bool) -> Identity {
         users_file,
         certificate_user: certificate_user.unwrap_or_else(|| CERTIFICATE_USER.to_string()),
         jwt,
+        http,
     }
 }
 
@@ -178,6 +188,10 @@ fn missing(method: Method, identity: &Identity) -> Option<(&'static str, &'stati
             "asks for tokens, and nothing says how to read them",
             "write [auth.jwt] with keys and algorithms",
         )),
+        Method::Http if identity.http.is_none() => Some((
+            "asks a web service, and nothing says which",
+            "write [auth.http] with url = \"https://HOST/PATH\"",
+        )),
         _ => None,
     }
 }
@@ -226,15 +240,19 @@ fn jwt(section: &mut Section<'_>) -> Jwt {
     let algorithms = algorithms(section);
     let from = section.choice("from", &words, &[]);
     let mut text = |key| section.text(key).map(|(text, _)| text);
+    let jwks_url = text("jwks_url");
     let (jwks, issuer) = (text("jwks"), text("issuer"));
     let (user_claim, groups_claim) = (text("user_claim"), text("groups_claim"));
     let mut texts = |key| section.texts(key).map_or(Vec::new(), |(texts, _)| texts);
     let (audiences, claims) = (texts("audiences"), texts("claims"));
+    let refresh_secs = section.number("jwks_refresh_secs", 10..=604_800);
     let leeway_secs = section.number("leeway_secs", 0..=600).unwrap_or(30);
     Jwt {
         secret: secret.map(Token),
         public_keys,
         jwks: jwks.map(PathBuf::from),
+        jwks_url,
+        jwks_refresh_secs: refresh_secs.unwrap_or(3_600) as u32,
         algorithms,
         from: from.unwrap_or(TokenFrom::Password),
         issuer,

@@ -19,6 +19,7 @@ mod downlinks;
 mod environment;
 mod faults;
 mod groups;
+mod hook;
 mod identity;
 mod listeners;
 mod mqtt;
@@ -40,6 +41,7 @@ use crate::cli::RunArgs;
 pub use access::{Access, OnDenied, Takeover};
 use document::Table;
 pub use faults::{Fault, Faults, Place};
+pub use hook::Hook;
 pub use identity::{Identity, Jwt, Method};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{

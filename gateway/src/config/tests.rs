@@ -3,6 +3,7 @@
 mod access;
 mod downlinks;
 mod groups;
+mod identity;
 mod listeners;
 mod mistakes;
 mod process;

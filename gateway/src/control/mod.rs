@@ -20,6 +20,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
+use tributary_identity::Service;
 
 use crate::books::ShardBooks;
 use crate::config::control::exposed;
@@ -109,11 +110,15 @@ impl Bound {
         self.seal.clone()
     }
 
-    /// Starts the thread.
+    /// Starts the thread, which drives `service` as well.
     ///
     /// # Errors
     /// The system has no thread left.
-    pub fn serve(self, state: ControlState) -> Result<ControlHandle, ControlError> {
+    pub fn serve(
+        self,
+        state: ControlState,
+        service: Option<Service>,
+    ) -> Result<ControlHandle, ControlError> {
         let Self {
             address,
             listener,
@@ -122,7 +127,7 @@ impl Bound {
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("control".to_string())
-            .spawn(move || server::run(listener, seal, Arc::new(state), stopped))
+            .spawn(move || server::run((listener, seal), Arc::new(state), service, stopped))
             .map_err(|error| cannot_listen(address, &error))?;
         Ok(ControlHandle { stop, thread })
     }

@@ -14,6 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_rustls::TlsAcceptor;
+use tributary_identity::Service;
 
 use super::{ControlState, api};
 use crate::seal::Seal;
@@ -38,16 +39,21 @@ const BUSY: &[u8] =
 
 /// The body of the thread: returns when `stop` is sent or its sender dropped.
 pub(super) fn run(
-    listener: TcpListener,
-    seal: Option<Arc<Seal>>,
+    (listener, seal): (TcpListener, Option<Arc<Seal>>),
     state: Arc<ControlState>,
+    service: Option<Service>,
     stop: oneshot::Receiver<()>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     match runtime {
-        Ok(runtime) => runtime.block_on(accept(listener, seal, state, stop)),
+        Ok(runtime) => {
+            if let Some(mut service) = service {
+                runtime.spawn(async move { service.run().await });
+            }
+            runtime.block_on(accept(listener, seal, state, stop));
+        }
         Err(error) => tracing::error!(%error, "the control plane has no runtime"),
     }
 }

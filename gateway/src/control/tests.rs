@@ -122,7 +122,7 @@ impl Plane {
         };
         let bound = Bound::open(&settings).unwrap();
         let (address, seal) = (bound.address, bound.seal());
-        let handle = bound.serve(state).unwrap();
+        let handle = bound.serve(state, None).unwrap();
         Plane {
             handle: Some(handle),
             address,

@@ -4,8 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tributary_identity::certificate::UserTemplate;
-use tributary_identity::jwt::KeySource;
+use tributary_identity::jwt::{KeySetUrl, KeySource};
 use tributary_identity::proofs::Proofs;
+use tributary_identity::remote::EndpointSettings;
+use tributary_identity::remote::hook::{Hook, HookSettings};
 use tributary_identity::users::Users;
 use tributary_identity::{
     Chain, ChainSettings, Clock, Fault, Jwt, JwtSettings, Method, Secret, Service, ServiceSettings,
@@ -21,14 +23,16 @@ use crate::shard::GatePlan;
 const PROOFS_MAX: usize = 1 << 20;
 /// See above.
 const PROOF_SECS: u32 = 600;
+/// The shortest time between two fetches of a key set, also for tokens that name an unknown key.
+const JWKS_RETRY_SECS: u32 = 30;
 /// The longest file of keys or users that is read.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// The service, and what shards ask of it; nothing where no listener asks anything.
 pub(super) struct Identity {
     pub(super) gate: Option<GatePlan>,
-    /// Answers as long as it is there.
-    _service: Option<Service>,
+    /// Answers as long as it is driven.
+    service: Option<Service>,
 }
 
 impl Identity {
@@ -37,7 +41,7 @@ impl Identity {
         if settings.listeners.iter().all(|one| one.auth.is_none()) {
             return Ok(Self {
                 gate: None,
-                _service: None,
+                service: None,
             });
         }
         let chains = chains(settings)?;
@@ -55,8 +59,13 @@ impl Identity {
                 client_id: access.and_then(|access| access.client_id.clone()),
                 keeps_users_apart: takeover == Takeover::SameUser,
             }),
-            _service: Some(service),
+            service: Some(service),
         })
+    }
+
+    /// The service, for whoever drives it; once.
+    pub(super) fn take_service(&mut self) -> Option<Service> {
+        self.service.take()
     }
 }
 
@@ -68,6 +77,7 @@ pub(super) fn chains(settings: &Settings) -> Result<Chains, Refusal> {
         clock,
         users: None,
         jwt: None,
+        http: None,
     };
     let client_id = settings.access.as_ref();
     let client_id = client_id.and_then(|access| access.client_id.clone());
@@ -94,6 +104,7 @@ struct Made<'a> {
     clock: Clock,
     users: Option<Arc<Users>>,
     jwt: Option<Arc<Jwt>>,
+    http: Option<Arc<Hook>>,
 }
 
 impl Made<'_> {
@@ -108,6 +119,7 @@ impl Made<'_> {
             }
             config::Method::Users => Method::Users(self.users()?),
             config::Method::Jwt => Method::Jwt(self.jwt()?),
+            config::Method::Http => Method::Http(self.http()?),
         })
     }
 
@@ -136,6 +148,18 @@ impl Made<'_> {
         Ok(Arc::clone(self.users.insert(Arc::new(users))))
     }
 
+    fn http(&mut self) -> Result<Arc<Hook>, Refusal> {
+        if let Some(hook) = &self.http {
+            return Ok(Arc::clone(hook));
+        }
+        let Some(rule) = &self.settings.identity.http else {
+            return Err("[auth.http]: is missing; say which web service to ask".to_string());
+        };
+        let hook = Hook::new(hook_settings(rule)?, self.clock.clone());
+        let hook = hook.map_err(|fault| told("http", &fault))?;
+        Ok(Arc::clone(self.http.insert(Arc::new(hook))))
+    }
+
     fn jwt(&mut self) -> Result<Arc<Jwt>, Refusal> {
         if let Some(jwt) = &self.jwt {
             return Ok(Arc::clone(jwt));
@@ -149,6 +173,27 @@ impl Made<'_> {
     }
 }
 
+fn hook_settings(rule: &config::Hook) -> Result<HookSettings, Refusal> {
+    let ca_file = rule.ca_file.as_deref();
+    let ca = ca_file.map(|path| read("[auth.http].ca_file", path));
+    let header =
+        |(name, value): &(String, config::Token)| (name.clone(), Secret::new(value.0.as_bytes()));
+    Ok(HookSettings {
+        endpoint: EndpointSettings {
+            url: rule.url.clone(),
+            ca: ca.transpose()?,
+            headers: rule.headers.iter().map(header).collect(),
+            time_out_ms: rule.timeout_millis,
+            at_once_max: rule.at_once_max,
+            waiting_max: rule.waiting_max,
+        },
+        when_down: rule.when_down,
+        keep_allow_secs: rule.keep_allow_secs,
+        keep_deny_secs: rule.keep_deny_secs,
+        ..HookSettings::default()
+    })
+}
+
 fn jwt_settings(rule: &config::Jwt) -> Result<JwtSettings, Refusal> {
     let mut keys = Vec::new();
     if let Some(secret) = &rule.secret {
@@ -160,6 +205,17 @@ fn jwt_settings(rule: &config::Jwt) -> Result<JwtSettings, Refusal> {
     if let Some(path) = &rule.jwks {
         let text = read("[auth.jwt].jwks", path)?;
         keys.push(KeySource::KeySet(Secret::new(text)));
+    }
+    if let Some(url) = &rule.jwks_url {
+        let endpoint = EndpointSettings {
+            url: url.clone(),
+            ..EndpointSettings::default()
+        };
+        keys.push(KeySource::KeySetUrl(Box::new(KeySetUrl {
+            endpoint,
+            refresh_secs: rule.jwks_refresh_secs,
+            retry_secs: JWKS_RETRY_SECS.min(rule.jwks_refresh_secs),
+        })));
     }
     Ok(JwtSettings {
         keys,

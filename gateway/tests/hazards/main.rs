@@ -19,6 +19,7 @@ mod downlink_several;
 mod drain;
 mod groups;
 mod hammer;
+mod identity;
 mod kafka_security;
 mod limits;
 mod listeners;

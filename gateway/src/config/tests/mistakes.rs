@@ -53,7 +53,7 @@ const MISTAKES: &[Mistake] = &[
         &[(2, "[listen.mqtt].address", "is an integer")],
     ),
     (
-        "[listen.a]\naddress = \"1.1.1.1:1\"\n[listen.b]\naddress = \"1.1.1.1:1\"\n",
+        "[listen.a]\naddress = \"127.1.1.1:1\"\n[listen.b]\naddress = \"127.1.1.1:1\"\n",
         &[(4, "[listen.b].address", "taken by [listen.a]")],
     ),
     (

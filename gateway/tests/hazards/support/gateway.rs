@@ -6,6 +6,7 @@ use super::output::{Kept, lines};
 use super::{DEADLINE, ask_until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -329,6 +330,18 @@ pub(crate) struct Ended {
 pub(crate) fn run_to_end(arguments: &[&str]) -> Ended {
     let spawned = tributary().args(arguments).spawn();
     Ended::of(spawned.expect("the gateway's binary runs"))
+}
+
+/// The same with this on its stdin.
+pub(crate) fn run_with_input(arguments: &[&str], input: &str) -> Ended {
+    let mut command = tributary();
+    let spawned = command.args(arguments).stdin(Stdio::piped()).spawn();
+    let mut child = spawned.expect("the gateway's binary runs");
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    // It may have ended before it has read anything.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    Ended::of(child)
 }
 
 impl Ended {

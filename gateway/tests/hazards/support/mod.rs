@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod delivery;
+pub(crate) mod doorway;
 pub(crate) mod gateway;
 pub(crate) mod kafka;
 pub(crate) mod metrics;
