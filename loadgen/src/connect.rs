@@ -109,6 +109,7 @@ fn plan(args: &ConnectArgs) -> Result<Plan, Failure> {
             farewell: args.farewell,
             publishers: args.publishers,
         },
+        way: args.way.read(args.clients.target)?,
         filters: args.filters.clone(),
         publish: (args.publishers > 0).then_some(publish),
         ..args.clients.plan(args.connections)?
