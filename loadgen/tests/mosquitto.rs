@@ -68,63 +68,58 @@ fn subscriptions_and_pings_are_answered() {
 }
 
 #[test]
-fn mosquitto_answers_within_tls_and_websockets() {
+fn mosquitto_answers_within_tls() {
     let authority = Authority::new();
     let identity = authority.sign("gateway.test");
     let (chain, key) = (identity.chain.path(), identity.key.path());
-    let secure = format!("certfile {chain}\nkeyfile {key}\n");
-    let websocket = "protocol websockets\n".to_owned();
-    let both = format!("{websocket}{secure}");
+    let lines = format!("certfile {chain}\nkeyfile {key}\n");
+    let Some(broker) = mosquitto_with(&lines) else {
+        return;
+    };
+    let target = ["--target", &broker.address];
     let tls = ["--tls", authority.pem.path(), "--tls-name", "gateway.test"];
-    let ws = ["--ws", "/mqtt"];
-    let ways: [(&String, Vec<&str>, u64); 3] = [
-        (&secure, tls.to_vec(), 40),
-        (&websocket, ws.to_vec(), 0),
-        (&both, [&tls[..], &ws].concat(), 40),
+    let fleet = [
+        "connect",
+        "--connections",
+        "20",
+        "--subscribe-own",
+        "--tls-resume",
     ];
-    for (lines, flags, handshakes) in ways {
-        let Some(broker) = mosquitto_with(lines) else {
-            return;
-        };
-        let target = ["--target", &broker.address];
-        let fleet = [
-            "connect",
-            "--connections",
-            "20",
-            "--subscribe-own",
-            "--storms",
-            "1",
-        ];
-        let publishers = ["--hold", "1.5", "--keepalive", "1", "--publishers", "5"];
-        let run = loadgen(&[&fleet[..], &target, &publishers, &flags].concat());
-        assert_eq!(
-            (run.exit_code, run.count("held")),
-            (0, 20),
-            "{flags:?}: {run:?}"
-        );
-        assert_eq!(run.count("handshakes_full"), handshakes, "{run:?}");
-        assert_eq!(run.count("subscriptions_granted"), 40, "{run:?}");
-        assert!(run.count("pings_answered") >= 15, "{run:?}");
-        assert!(run.count("sent") > 0, "{run:?}");
-        assert_eq!(run.count("sent"), run.count("acknowledged"), "{run:?}");
-        let load = [
-            "publish",
-            "--clients",
-            "5",
-            "--rate",
-            "0",
-            "--duration",
-            "0.3",
-        ];
-        let large = ["--payload", "70000", "--max-unacknowledged", "0"];
-        let run = loadgen(&[&load[..], &target, &large, &flags].concat());
-        assert_eq!(
-            (run.exit_code, run.count("connections_ended")),
-            (0, 0),
-            "{run:?}"
-        );
-        assert!(run.count("acknowledged") > 0, "{run:?}");
-    }
+    let active = [
+        "--hold",
+        "1.5",
+        "--keepalive",
+        "1",
+        "--publishers",
+        "5",
+        "--storms",
+        "1",
+    ];
+    let run = loadgen(&[&fleet[..], &target, &active, &tls].concat());
+    assert_eq!((run.exit_code, run.count("held")), (0, 20), "{run:?}");
+    let handshakes = ["handshakes_full", "handshakes_resumed"].map(|name| run.count(name));
+    assert_eq!(handshakes, [20, 20], "{run:?}");
+    assert_eq!(run.count("subscriptions_granted"), 40, "{run:?}");
+    assert!(run.count("pings_answered") >= 15, "{run:?}");
+    assert!(run.count("sent") > 0, "{run:?}");
+    assert_eq!(run.count("sent"), run.count("acknowledged"), "{run:?}");
+    let load = [
+        "publish",
+        "--clients",
+        "5",
+        "--rate",
+        "0",
+        "--duration",
+        "0.3",
+    ];
+    let large = ["--payload", "70000", "--max-unacknowledged", "0"];
+    let run = loadgen(&[&load[..], &target, &large, &tls].concat());
+    assert_eq!(
+        (run.exit_code, run.count("connections_ended")),
+        (0, 0),
+        "{run:?}"
+    );
+    assert!(run.count("acknowledged") > 0, "{run:?}");
 }
 
 #[test]
