@@ -1,4 +1,5 @@
-//! Clients within TLS: every server is verified, tickets are used, and each failure has its name.
+//! Clients within TLS and WebSockets: every server is verified, tickets are used, and each failure has
+//! its name.
 
 mod support;
 
@@ -166,6 +167,52 @@ fn a_server_without_tls_is_named_as_such() {
         "{run:?}"
     );
     assert_eq!(ends(&run, "closed during the TLS handshake"), 1, "{run:?}");
+}
+
+#[test]
+fn a_websocket_carries_mqtt_in_any_pieces_with_tls_and_without() {
+    let authority = Authority::new();
+    let identity = authority.sign(NAME);
+    let secure = [
+        "--tls",
+        authority.pem.path(),
+        "--tls-name",
+        NAME,
+        "--tls-resume",
+    ];
+    let server = TlsServer::start_websocket(Some(&identity));
+    fleet_by_websocket(&server, &secure, [20, 20]);
+    let plain = TlsServer::start_websocket(None);
+    fleet_by_websocket(&plain, &[], [0, 0]);
+}
+
+fn fleet_by_websocket(server: &TlsServer, flags: &[&str], handshakes: [u64; 2]) {
+    let target = [
+        "--target",
+        &server.address,
+        "--ws",
+        "/mqtt",
+        "--storms",
+        "1",
+        "--rest",
+        "0",
+    ];
+    let fleet = [
+        "connect",
+        "--connections",
+        "20",
+        "--keepalive",
+        "1",
+        "--hold",
+        "1.5",
+    ];
+    let run = loadgen(&[&fleet[..], &target, &["--publishers", "4"], flags].concat());
+    assert_eq!((run.exit_code, run.count("held")), (0, 20), "{run:?}");
+    let counted = ["handshakes_full", "handshakes_resumed"].map(|name| run.count(name));
+    assert_eq!(counted, handshakes, "{run:?}");
+    assert!(run.count("pings_answered") >= 16, "{run:?}");
+    assert!(run.count("sent") > 0, "{run:?}");
+    assert_eq!(run.count("sent"), run.count("acknowledged"), "{run:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 pub(crate) mod pki;
 pub(crate) mod tls_server;
+mod websocket;
 
 use serde_json::Value;
 use std::fs;

@@ -1,6 +1,7 @@
-//! A server that speaks MQTT 3.1.1 within TLS by rustls, one thread per client.
+//! A server that speaks MQTT 3.1.1 within TLS by rustls, a WebSocket, or both; one thread per client.
 
 use super::pki::{Authority, Identity};
+use super::websocket::Socketed;
 use rustls::crypto::aws_lc_rs::{Ticketer, default_provider};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -21,16 +22,42 @@ impl TlsServer {
     /// Clients have to show a certificate of `trusted` where there is one.
     pub(crate) fn start(identity: &Identity, trusted: Option<&Authority>) -> Self {
         let config = Arc::new(config(identity, trusted));
+        Self::serve_by(move |client| serve(within_tls(client, &config)))
+    }
+
+    /// MQTT in a WebSocket, and that in TLS where there is an identity.
+    pub(crate) fn start_websocket(identity: Option<&Identity>) -> Self {
+        let config = identity.map(|identity| Arc::new(config(identity, None)));
+        Self::serve_by(move |client| match &config {
+            // An error is a client that did not like us.
+            Some(config) => {
+                let _ = Socketed::accept(within_tls(client, config)).map(serve);
+            }
+            None => {
+                let _ = Socketed::accept(client).map(serve);
+            }
+        })
+    }
+
+    fn serve_by(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
         thread::spawn(move || {
             for client in listener.incoming() {
-                let (client, config) = (client.expect("a client"), Arc::clone(&config));
-                thread::spawn(move || serve(client, config));
+                let (client, serve) = (client.expect("a client"), serve.clone());
+                thread::spawn(move || serve(client));
             }
         });
         Self { address }
     }
+}
+
+fn within_tls(
+    client: TcpStream,
+    config: &Arc<ServerConfig>,
+) -> StreamOwned<ServerConnection, TcpStream> {
+    let connection = ServerConnection::new(Arc::clone(config)).expect("the settings are good");
+    StreamOwned::new(connection, client)
 }
 
 fn config(identity: &Identity, trusted: Option<&Authority>) -> ServerConfig {
@@ -55,9 +82,7 @@ fn config(identity: &Identity, trusted: Option<&Authority>) -> ServerConfig {
     config
 }
 
-fn serve(client: TcpStream, config: Arc<ServerConfig>) {
-    let connection = ServerConnection::new(config).expect("the settings are good");
-    let mut stream = StreamOwned::new(connection, client);
+fn serve(mut stream: impl Read + Write) {
     let (mut partial, mut bytes) = (Vec::new(), [0; 4096]);
     loop {
         // An error is a client that did not like us, or whom we did not like.
@@ -79,7 +104,11 @@ fn serve(client: TcpStream, config: Arc<ServerConfig>) {
             Ok(())
         })
         .expect("loadgen writes MQTT");
-        if stream.write_all(&answers).is_err() {
+        if stream
+            .write_all(&answers)
+            .and_then(|()| stream.flush())
+            .is_err()
+        {
             return;
         }
     }
