@@ -14,16 +14,18 @@ END_SECS = 60
 
 
 class Gateway:
-    """A running gateway: `host`, `port` of MQTT, `web_port` of MQTT through WebSockets, and
-    `kafka`, the brokers to read back from."""
+    """A running gateway: `host`, `port` of MQTT, `web_port` of MQTT through WebSockets, `ports` of
+    what else listens by its name, and `kafka`, the brokers to read back from."""
 
-    def __init__(self, binary, brokers, log, settings=None):
-        """`settings` are configuration keys as the environment spells them."""
+    def __init__(self, binary, brokers, log, settings=None, config=None):
+        """`settings` are configuration keys as the environment spells them, `config` is a file."""
         arguments = [binary, "run", "--control", "127.0.0.1:0"]
+        if config:
+            arguments += ["--config", config]
         if brokers:
             arguments += ["--kafka", brokers]
         self.kafka = brokers
-        self.host, self.port, self.web_port = None, None, None
+        self.host, self.port, self.web_port, self.ports = None, None, None, {}
         self.process = subprocess.Popen(
             arguments,
             stdin=subprocess.DEVNULL,
@@ -45,6 +47,8 @@ class Gateway:
                     self.web_port = int(address.rsplit(":", 1)[1])
                 case ["listening", "kafka", address]:
                     self.kafka = address
+                case ["listening", name, address]:
+                    self.ports[name] = int(address.rsplit(":", 1)[1])
                 case ["ready"]:
                     break
         else:
