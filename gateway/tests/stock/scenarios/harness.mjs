@@ -83,9 +83,9 @@ export async function main() {
       await run(names);
       console.log(`PASS ${name}`);
     } catch (fault) {
-      const lines = [...String(fault.stack).matchAll(/mqttjs\.mjs:(\d+)/g)].map((hit) => hit[1]);
+      const lines = [...String(fault.stack).matchAll(/(mqttjs\w*\.mjs:\d+)/g)].map((hit) => hit[1]);
       const said = String(fault).replaceAll(/\s+/g, ' ');
-      console.log(`FAIL ${name}: ${said} (lines ${lines.join(', ')})`);
+      console.log(`FAIL ${name}: ${said} (${lines.join(', ')})`);
     }
   }
   process.exit(0);
