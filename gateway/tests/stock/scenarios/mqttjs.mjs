@@ -1,7 +1,8 @@
 // MQTT.js, the stock JavaScript client, in versions 3.1.1 and 5.
-import { DOWN_CUTS, UP_CUTS, WEB_PORT } from './harness.mjs';
+import { DOWN_CUTS, UP_CUTS } from './harness.mjs';
 import { check, control, equal, main, scenario, sleep } from './harness.mjs';
 import { V5, VERSIONS, connect, endAll, lasting } from './mqttjs_peer.mjs';
+import './mqttjs_ways.mjs'; // its scenarios come with ours
 
 for (const [name, protocolVersion] of VERSIONS) {
   scenario(`persistent session ${name}`, async (names) => {
@@ -284,30 +285,5 @@ scenario('shared subscription', async (names) => {
   check(Math.min(...counts) >= 20, `balance of 120 over three: ${counts}`);
   await endAll(source, ...members);
 });
-
-// A session of every QoS in both directions, kept over a change between WebSocket and TCP.
-async function throughAWebSocket(names, protocolVersion) {
-  const topic = names.topic();
-  const kept = lasting(protocolVersion);
-  const web = { protocol: 'ws', path: '/mqtt', port: WEB_PORT };
-  const peer = await connect(names.id('web'), { ...kept, ...web });
-  await peer.subscribe(topic, { qos: 2 });
-  const texts = [0, 1, 2].flatMap((qos) => [1, 300, 70_000].map((n) => qos + 'x'.repeat(n)));
-  for (const text of texts) await peer.publish(topic, text, { qos: Number(text[0]) });
-  equal((await peer.texts(texts.length)).sort(), texts.sort(), 'its own messages');
-  await endAll(peer);
-  const other = await connect(names.id('other'), { protocolVersion });
-  await other.publish(topic, 'meanwhile', { qos: 1 });
-  const plain = await connect(names.id('web'), kept);
-  check(plain.connack.sessionPresent, 'no session present by TCP');
-  equal(await plain.texts(1), ['meanwhile'], 'queued');
-  await endAll(plain, other);
-}
-
-if (WEB_PORT) {
-  for (const [name, version] of VERSIONS) {
-    scenario(`websocket ${name}`, (names) => throughAWebSocket(names, version));
-  }
-}
 
 await main();
