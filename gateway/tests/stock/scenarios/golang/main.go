@@ -336,7 +336,7 @@ func largePayload(n names) {
 }
 
 func main() {
-	runAll([]scenario{
+	scenarios := []scenario{
 		{"persistent session 3.1.1", persistentSession},
 		{"QoS 2 up over cuts 3.1.1", qos2Up},
 		{"QoS 2 down over cuts 3.1.1", qos2Down},
@@ -346,5 +346,14 @@ func main() {
 		{"wildcards 3.1.1", wildcards},
 		{"$SYS 3.1.1", sysTree},
 		{"large payload 3.1.1", largePayload},
-	})
+	}
+	if os.Getenv("STOCK_TLS_PORT") != "" {
+		scenarios = append(scenarios,
+			scenario{"TLS 3.1.1", underTLS},
+			scenario{"TLS with a certificate 3.1.1", withACertificate},
+			scenario{"TLS 1.2 with a certificate 3.1.1", withACertificate12},
+			scenario{"TLS refused 3.1.1", refusedUnderTLS},
+		)
+	}
+	runAll(scenarios)
 }

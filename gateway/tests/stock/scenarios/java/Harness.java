@@ -101,7 +101,7 @@ final class Harness {
 
     private static String said(Throwable fault) {
         var lines = Arrays.stream(fault.getStackTrace())
-                .filter(each -> List.of("HiveMq", "PahoJava").contains(each.getClassName()))
+                .filter(each -> List.of("HiveMq", "HiveMqTls", "PahoJava").contains(each.getClassName()))
                 .map(each -> Integer.toString(each.getLineNumber()))
                 .collect(Collectors.joining(", "));
         return (fault + " (lines " + lines + ")").replaceAll("\\s+", " ");
