@@ -326,13 +326,18 @@ func sysTree(n names) {
 
 func largePayload(n names) {
 	p := connect(n.id("s"))
-	p.subscribe(n.topic("t"), 2)
+	p.echo256KiB(n.topic("t"))
+	p.end()
+}
+
+// echo256KiB sends a large message at each QoS to itself.
+func (p *peer) echo256KiB(topic string) {
+	p.subscribe(topic, 2)
 	text := strings.Repeat("0123456789abcdef", 1<<14)
 	for qos := byte(0); qos < 3; qos++ {
-		p.publish(n.topic("t"), text, qos)
+		p.publish(topic, text, qos)
 		check(string(p.take().Payload()) == text, "256 KiB at QoS %d came back otherwise", qos)
 	}
-	p.end()
 }
 
 func main() {

@@ -64,12 +64,7 @@ func byTLS(n names, variable string, config *tls.Config) {
 		return nil
 	}
 	p := connect(n.id("roaming"), lasting, under(variable, config))
-	p.subscribe(n.topic("t"), 2)
-	text := strings.Repeat("0123456789abcdef", 1<<14)
-	for qos := byte(0); qos < 3; qos++ {
-		p.publish(n.topic("t"), text, qos)
-		check(string(p.take().Payload()) == text, "256 KiB at QoS %d came back otherwise", qos)
-	}
+	p.echo256KiB(n.topic("t"))
 	p.end()
 	source := connect(n.id("source"))
 	for _, ways := range [][]setting{{lasting}, {lasting, under(variable, config)}} {
