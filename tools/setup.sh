@@ -45,6 +45,7 @@ want_test() {
   want mosquitto mosquitto
   want mosquitto-clients mosquitto_pub
   want kcat kcat
+  want openssl openssl
   want python3 python3
   has python3 && python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
   want nodejs node

@@ -17,9 +17,12 @@ class Gateway:
     """A running gateway: `host`, `port` of MQTT, `web_port` of MQTT through WebSockets, and
     `kafka`, the brokers to read back from; `listeners`, every name and address it has told."""
 
-    def __init__(self, binary, brokers, log, settings=None, **process):
-        """`settings` are configuration keys as the environment spells them; `process` is for Popen."""
+    def __init__(self, binary, brokers, log, settings=None, config=None, **process):
+        """`settings` are configuration keys as the environment spells them, `config` is a file,
+        `process` is for Popen."""
         arguments = [binary, "run", "--control", "127.0.0.1:0"]
+        if config:
+            arguments += ["--config", config]
         if brokers:
             arguments += ["--kafka", brokers]
         self.kafka = brokers
@@ -60,6 +63,10 @@ class Gateway:
             raise SystemExit("the gateway said `ready` without saying where it listens")
         # The pipe stays open and small: nothing more is said on it but by accident.
         threading.Thread(target=self.process.stdout.read, daemon=True).start()
+
+    def port_of(self, name):
+        """The port of a listener by its name."""
+        return int(self.listeners[name].rsplit(":", 1)[1])
 
     def end(self):
         """SIGTERM; returns the exit code."""
