@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the demo or the tests need and this Debian or Ubuntu lacks; says what, asks nothing.
 #
-#     tools/setup.sh demo     a C toolchain, for librdkafka and jemalloc, and OpenSSL, for Kafka by
-#                             TLS; Rust is there
+#     tools/setup.sh demo     a C toolchain, for librdkafka, jemalloc and AWS-LC, and OpenSSL, for
+#                             Kafka by TLS; Rust is there
 #     tools/setup.sh test     also Java and Maven for a real Kafka, stock MQTT clients, kcat
 #     tools/setup.sh bench    also valgrind, which counts instructions
 #     tools/setup.sh c1m      beside the demo's: Python, and what makes a network namespace

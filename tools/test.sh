@@ -18,7 +18,8 @@ rustdoc() { RUSTDOCFLAGS="-D warnings" cargo doc "${release[@]}" --workspace --n
 
 # What is pure or small runs with debug assertions, what moves traffic as it is shipped.
 tests_debug() {
-  cargo test --locked --no-fail-fast -p tributary-proto -p tributary-ring -p tributary-spool
+  cargo test --locked --no-fail-fast -p tributary-proto -p tributary-ring -p tributary-spool \
+    -p tributary-tls -p tributary-transport
 }
 # One selection of packages throughout: another one would unify features differently and build the
 # dependencies again.

@@ -12,6 +12,7 @@ pub const NAMES: &[&str] = &[
     "held",
     "exchanges",
     "listener",
+    "half_open",
 ];
 
 /// A client left too many answers unread: its socket is no longer read.
@@ -34,3 +35,5 @@ pub const HELD: usize = 7;
 pub const EXCHANGES: usize = 8;
 /// A listener has all the clients it may have: the newcomer is turned away.
 pub const LISTENER: usize = 9;
+/// Too many TLS handshakes have begun: the one that has waited longest is closed.
+pub const HALF_OPEN: usize = 10;

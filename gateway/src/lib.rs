@@ -39,4 +39,6 @@ pub mod transport_fault;
 
 pub mod overload;
 
+pub mod tls;
+
 pub mod limits;

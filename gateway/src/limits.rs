@@ -31,6 +31,8 @@ pub const TABLE_FILL_PERCENT: usize = 95;
 
 /// What a shard remembers of a slot of its rings, where a listener asks for more than MQTT.
 pub const LINK_BYTES: usize = 6;
+/// What it remembers beside that where a listener takes TLS; what that points to comes on top.
+pub const SEAL_BYTES: usize = 16;
 
 /// One step of coarse time: keep-alive, deadlines and housekeeping are counted in it.
 pub const TICK: Duration = Duration::from_millis(100);
@@ -143,6 +145,17 @@ pub const STALL_TICKS_MIN: u32 = 2;
 /// How long after a stall, and the stall's own time besides, what has gathered in the sockets may
 /// take to be read before anyone's silence counts.
 pub const CATCH_UP_TICKS: u32 = 2 * TICKS_PER_SEC;
+
+/// TLS handshakes of one shard that have begun and not ended; each holds 4 to 6 KB, and 30 KB at
+/// most. The one that has waited longest makes room for the next.
+pub const HALF_OPEN_PER_SHARD_MAX: usize = 4_096;
+/// Full TLS handshakes per second and shard when nothing is said: a third of a core at 68 us each,
+/// three quarters of it at 176 us with client certificates.
+pub const FULL_HANDSHAKES_PER_SEC: u32 = 4_000;
+/// Resumed ones, at 54 us each.
+pub const RESUMED_HANDSHAKES_PER_SEC: u32 = 8_000;
+/// Longest file with certificates, keys or lists that is read.
+pub const TLS_FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// Log lines about single connections per shard and second; the rest is counted.
 pub const CONNECTION_LINES_PER_SEC_MAX: u32 = 20;

@@ -17,11 +17,13 @@ pub enum Overload {
     Lane,
     /// The table of descriptors is full but for what hand-overs need.
     Table,
+    /// TLS handshakes are asked for faster than the shard's budget of them allows.
+    Handshakes,
 }
 
 impl Overload {
     /// How many there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 6;
 
     /// All of them, in the order of [`Overload::index`].
     pub const ALL: [Self; Self::COUNT] = [
@@ -30,10 +32,11 @@ impl Overload {
         Self::Rate,
         Self::Lane,
         Self::Table,
+        Self::Handshakes,
     ];
 
     /// One name per kind: metric labels and log fields.
-    pub const NAMES: &[&str] = &["drift", "memory", "rate", "lane", "table"];
+    pub const NAMES: &[&str] = &["drift", "memory", "rate", "lane", "table", "tls_handshakes"];
 
     /// Place of this kind in [`Overload::NAMES`].
     pub fn index(self) -> usize {
@@ -49,7 +52,9 @@ impl Overload {
     pub fn reason(self) -> Reason {
         match self {
             Self::Lane => Reason::QuotaExceeded,
-            Self::Drift | Self::Memory | Self::Rate | Self::Table => Reason::ServerBusy,
+            Self::Drift | Self::Memory | Self::Rate | Self::Table | Self::Handshakes => {
+                Reason::ServerBusy
+            }
         }
     }
 }

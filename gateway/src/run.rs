@@ -7,6 +7,7 @@
 
 mod check;
 mod common;
+mod doors;
 mod downlinks;
 mod lanes;
 mod layout;
@@ -36,6 +37,7 @@ use crate::store::Store;
 use crate::{bound, kafka, log, transport_fault};
 pub use check::check;
 use common::Common;
+use doors::Doors;
 use downlinks::Downlinks;
 use lanes::Lanes;
 use layout::Layout;
@@ -89,6 +91,7 @@ impl Gateway {
     fn start(settings: &Settings) -> Result<Self, Refusal> {
         let started = Instant::now();
         let layout = Layout::plan(&settings.shards, settings.listeners.len())?;
+        let doors = Doors::build(&settings.listeners)?;
         let opened = Opened::listeners(&settings.listeners, &layout)?;
         let mailboxes = mailboxes(layout.shards)?;
         let lanes = Lanes::start(settings, layout.shards, &mailboxes)?;
@@ -96,13 +99,14 @@ impl Gateway {
         let books = books(layout.shards);
         let happenings = channel();
         // Caught from here on, so that a signal during start-up still ends in an orderly way.
-        signals::watch(happenings.0.clone())?;
+        signals::watch(happenings.0.clone(), doors.clone())?;
         let parts = Parts {
             settings,
             layout: &layout,
             mailboxes: &mailboxes,
             lanes: &lanes,
             books: &books,
+            doors: &doors.doors,
         };
         parts.start(&mut common, opened.per_ring, &happenings.0)?;
         let hasher = common.hasher.clone();
@@ -221,6 +225,7 @@ fn books(shards: usize) -> Arc<[ShardBooks]> {
         refusal: kafka::Refusal::NAMES,
         malformed: Malformed::NAMES,
         transport: transport_fault::NAMES,
+        tls: tributary_tls::Fault::NAMES,
         bound: bound::NAMES,
         loss: &Loss::NAMES,
     };

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   ring events --> events.rs --> approach.rs  what stands before MQTT: PROXY header, WebSocket
+//!                      |   |         |            and secure.rs: TLS
 //!                      |   |         \--> admit.rs   a stranger's CONNECT: in, elsewhere, or out
 //!                      |   \----> serve.rs   a client's bytes: decode, session, offer.rs
 //!                      |                                         |            \--> lane
@@ -29,6 +30,7 @@ mod frames;
 mod gather;
 mod groups;
 mod handoff;
+mod handshakes;
 mod keep;
 mod link;
 mod log_budget;
@@ -40,6 +42,8 @@ mod pause;
 mod prove;
 mod restore;
 mod retain;
+mod seals;
+mod secure;
 mod serve;
 mod shed;
 mod speak;

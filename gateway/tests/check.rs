@@ -25,7 +25,7 @@ fn a_good_file_is_summed_up_in_one_line() {
     let settings = load("every_key.toml").unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(
         settings.summary(),
-        "ok: 4 listeners, 5 routes, 2 clusters, 1 group"
+        "ok: 5 listeners, 5 routes, 2 clusters, 1 group"
     );
 }
 
@@ -51,6 +51,8 @@ fn a_key_of_the_program_is_in_the_file_that_has_every_key() {
         "auth",
         "shards",
         "control",
+        "tls",
+        "overload",
         "drain",
         "log",
     ];

@@ -50,6 +50,12 @@ pub enum Close {
     UpgradeRefused,
     /// A frame of a WebSocket client was wrong, or too many were empty.
     WebSocketViolation,
+    /// A TLS handshake went wrong.
+    TlsFailed,
+    /// A TLS handshake took too long, or so many others had begun that its place was needed.
+    TlsUnfinished,
+    /// What came after a TLS handshake was no record of its connection.
+    TlsViolation,
     /// A fault of ours in handling this client; the others go on.
     Internal,
 }
@@ -67,7 +73,7 @@ pub enum Loudness {
 
 impl Close {
     /// One name per kind, in the order of [`Close::index`]: metric labels and log fields.
-    pub const NAMES: [&'static str; 23] = [
+    pub const NAMES: [&'static str; 26] = [
         "client_disconnect",
         "client_disconnect_with_will",
         "peer_closed",
@@ -90,6 +96,9 @@ impl Close {
         "proxy_missing",
         "upgrade_refused",
         "websocket_violation",
+        "tls_failed",
+        "tls_unfinished",
+        "tls_violation",
         "internal",
     ];
 
@@ -118,7 +127,10 @@ impl Close {
             Self::ProxyMissing => 19,
             Self::UpgradeRefused => 20,
             Self::WebSocketViolation => 21,
-            Self::Internal => 22,
+            Self::TlsFailed => 22,
+            Self::TlsUnfinished => 23,
+            Self::TlsViolation => 24,
+            Self::Internal => 25,
         }
     }
 
@@ -143,7 +155,10 @@ impl Close {
             | Self::ProxyUntrusted
             | Self::ProxyMissing
             | Self::UpgradeRefused
-            | Self::WebSocketViolation => None,
+            | Self::WebSocketViolation
+            | Self::TlsFailed
+            | Self::TlsUnfinished
+            | Self::TlsViolation => None,
             Self::Malformed(how) => Some(how.reason()),
             Self::KeepAlive => Some(Reason::KeepAliveTimeout),
             Self::TakenOver => Some(Reason::SessionTakenOver),

@@ -32,6 +32,8 @@ pub struct Names {
     pub malformed: &'static [&'static str],
     /// How a peer was wrong before and around its MQTT.
     pub transport: &'static [&'static str],
+    /// How a peer was wrong in its TLS.
+    pub tls: &'static [&'static str],
     /// Which bound of the budget was hit.
     pub bound: &'static [&'static str],
     /// Why a copy of a message did not reach its subscriber.
@@ -40,6 +42,9 @@ pub struct Names {
 
 /// The three of them, by their numbers.
 const QOS: &[&str] = &["0", "1", "2"];
+
+/// Kinds of TLS handshakes, in the order in which [`ShardBooks::tls_handshakes`] counts them.
+const HANDSHAKES: &[&str] = &["full", "resumed"];
 
 /// Protocol versions, in the order in which [`ShardBooks::connects`] counts them.
 pub const VERSIONS: &[&str] = &["3.1", "3.1.1", "5"];
@@ -139,6 +144,12 @@ books! { names;
     transport_faults: Tally = Tally::new(names.transport),
         Counter "tributary_transport_faults" "kind",
         "Faults in PROXY headers, requests for a WebSocket and frames, by how";
+    tls_handshakes: Tally<2> = Tally::new(HANDSHAKES), Counter "tributary_tls_handshakes" "kind",
+        "TLS handshakes that ended well: full ones, and resumed by a ticket";
+    tls_failures: Tally = Tally::new(names.tls), Counter "tributary_tls_failures" "reason",
+        "TLS handshakes and records that were wrong, by how";
+    tls_half_open: Count = Count::new(), Gauge "tributary_tls_half_open" "",
+        "TLS handshakes that have begun and not ended";
     packets_in: Count = Count::new(), Counter "tributary_packets_in" "",
         "MQTT packets received";
     bytes_in: Count = Count::new(), Counter "tributary_bytes_in" "",

@@ -11,6 +11,7 @@ const NAMES: Names = Names {
     refusal: &["no_route", "topic_missing"],
     malformed: &["length"],
     transport: &["proxy_bad_thing"],
+    tls: &["not_tls"],
     bound: &["reassembly"],
     loss: &["expired"],
 };

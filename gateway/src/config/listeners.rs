@@ -12,6 +12,7 @@ use super::mqtt::{PACKET_BYTES_LEAST, PACKET_BYTES_LIMIT};
 use super::section::Section;
 use super::sections::CONNECTIONS_MAX;
 use super::settings::{Address, Listener, Protocol};
+use super::tls;
 use crate::limits::LISTENERS_MAX;
 
 const MQTT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1883);
@@ -65,10 +66,17 @@ fn listener(section: &mut Section<'_>, name: String, others: &[Listener]) -> Opt
         section.fault(place, "", wrong, "let some of them share an address");
     }
     section.require("address", ADDRESS_RIGHT);
-    let words = [("mqtt", Protocol::Mqtt), ("ws", Protocol::WebSocket)];
-    let protocol = section.choice("protocol", &words, &["mqtts", "wss"]);
-    let protocol = protocol.unwrap_or(Protocol::Mqtt);
-    let address = address(section, protocol, others);
+    let words = [
+        ("mqtt", (Protocol::Mqtt, false)),
+        ("mqtts", (Protocol::Mqtt, true)),
+        ("ws", (Protocol::WebSocket, false)),
+        ("wss", (Protocol::WebSocket, true)),
+    ];
+    let protocol = section.choice("protocol", &words, &[]);
+    let (protocol, is_secure) = protocol.unwrap_or((Protocol::Mqtt, false));
+    let is_plain = protocol == Protocol::Mqtt && !is_secure;
+    let address = address(section, is_plain, others);
+    let tls = tls::of_listener(section, &name, protocol, is_secure);
     let path = path(section, protocol);
     let proxy = proxy(section);
     let connections_max = section.number("max_connections", 1..=CONNECTIONS_MAX - 1);
@@ -80,13 +88,14 @@ fn listener(section: &mut Section<'_>, name: String, others: &[Listener]) -> Opt
         protocol,
         path,
         proxy,
+        tls,
         // Both ranges end where the type does.
         connections_max: connections_max.map(|count| count as u32),
         packet_bytes_max: packet_bytes_max.map(|bytes| bytes as u32),
     })
 }
 
-fn address(section: &mut Section<'_>, protocol: Protocol, others: &[Listener]) -> Option<Address> {
+fn address(section: &mut Section<'_>, is_plain: bool, others: &[Listener]) -> Option<Address> {
     let mode = mode(section);
     let (text, place) = section.text("address")?;
     let unix_path = text.strip_prefix("unix:");
@@ -99,7 +108,7 @@ fn address(section: &mut Section<'_>, protocol: Protocol, others: &[Listener]) -
         mode => mode.map_or(UNIX_MODE, |(mode, _)| mode),
     };
     let address = match (unix_path, text.parse()) {
-        (Some(path), _) => unix_address(path, mode, protocol),
+        (Some(path), _) => unix_address(path, mode, is_plain),
         (None, Ok(address)) => Ok(Address::Tcp(address)),
         (None, Err(_)) => Err((format!("\"{text}\" is not an address"), ADDRESS_RIGHT)),
     };
@@ -118,12 +127,8 @@ fn address(section: &mut Section<'_>, protocol: Protocol, others: &[Listener]) -
     Some(address)
 }
 
-fn unix_address(
-    path: &str,
-    mode: u32,
-    protocol: Protocol,
-) -> Result<Address, (String, &'static str)> {
-    if protocol != Protocol::Mqtt {
+fn unix_address(path: &str, mode: u32, is_plain: bool) -> Result<Address, (String, &'static str)> {
+    if !is_plain {
         let wrong = "a Unix socket takes MQTT as it is".to_string();
         return Err((
             wrong,

@@ -26,6 +26,7 @@ mod section;
 mod sections;
 mod settings;
 mod store;
+mod tls;
 #[cfg(test)]
 mod tests;
 
@@ -37,8 +38,8 @@ use document::Table;
 pub use faults::{Fault, Faults, Place};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
-    Address, Cluster, Control, Downlink, Drain, EMBEDDED_CLUSTER, Kafka, Listener, Log, Mqtt,
-    Overload, Protocol, QueueDrop, Settings, Shards, Sharing, Store, Token,
+    Address, Cluster, Control, Downlink, Drain, EMBEDDED_CLUSTER, Handshakes, Kafka, Listener, Log,
+    Mqtt, Overload, Protocol, QueueDrop, Settings, Shards, Sharing, Store, Token,
 };
 
 /// The settings of a run with these arguments in this environment.
@@ -92,6 +93,7 @@ fn assemble(
     let shards = sections::shards(&mut top, args);
     let control = control::control(&mut top, args.control);
     let overload = overload::overload(&mut top);
+    let handshakes = tls::handshakes(&mut top);
     let drain = sections::drain(&mut top);
     let log = sections::log(&mut top);
     let kafka = destinations::settle(&mut rules, &places, &clusters, &groups, &mut top);
@@ -113,6 +115,7 @@ fn assemble(
         shards,
         control,
         overload,
+        handshakes,
         drain,
         log,
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tracing::level_filters::LevelFilter;
+use tributary_tls::settings::ALPN_MQTT;
 use tributary_transport::limits::PROXY_V2_BYTES_MAX;
 use tributary_transport::proxy::{Mode, Networks, Policy};
 
@@ -13,6 +14,7 @@ use crate::cli::Descriptors;
 use crate::kafka::{Properties, downlink};
 use crate::log::Format;
 use crate::route::{GroupRule, RouteRule};
+use crate::tls::Tls;
 
 /// Everything one run is told, after command line, environment, file and defaults were merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,7 @@ pub struct Settings {
     pub shards: Shards,
     pub control: Control,
     pub overload: Overload,
+    pub handshakes: Handshakes,
     pub drain: Drain,
     pub log: Log,
 }
@@ -65,6 +68,8 @@ pub struct Listener {
     pub path: Option<String>,
     /// From whom a PROXY header is required.
     pub proxy: Policy,
+    /// What is asked of TLS; none where bytes come as they are.
+    pub tls: Option<Box<Tls>>,
     /// Clients that came by it. `None`: as many as the gateway takes.
     pub connections_max: Option<u32>,
     /// `None`: as `[mqtt]` says.
@@ -84,6 +89,7 @@ impl Listener {
                 trusted: Networks::default(),
                 v2_bytes_max: PROXY_V2_BYTES_MAX,
             },
+            tls: None,
             connections_max: None,
             packet_bytes_max: None,
         }
@@ -119,11 +125,29 @@ impl fmt::Display for Address {
     }
 }
 
-/// How clients speak at a listener. The place of mqtts and wss.
+/// How clients speak at a listener, under TLS or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     Mqtt,
     WebSocket,
+}
+
+impl Protocol {
+    /// Its name in a TLS handshake; a WebSocket begins with HTTP/1.1 \[RFC 7301 6\].
+    pub fn alpn(self) -> &'static str {
+        match self {
+            Self::Mqtt => ALPN_MQTT,
+            Self::WebSocket => "http/1.1",
+        }
+    }
+}
+
+/// What TLS handshakes may take of the time of the shards, per second and shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handshakes {
+    pub full_per_sec: u32,
+    /// By a ticket.
+    pub resumed_per_sec: u32,
 }
 
 /// One Kafka, with one lane to it.

@@ -177,7 +177,7 @@ fn every_key_of_the_file_arrives() {
     let settings = good(include_str!("../../tests/check/every_key.toml"), &[]);
     assert_eq!(
         settings.summary(),
-        "ok: 4 listeners, 5 routes, 2 clusters, 1 group"
+        "ok: 5 listeners, 5 routes, 2 clusters, 1 group"
     );
     let east = &settings.clusters[0];
     assert_eq!((&*east.name, east.brokers.len()), ("east", 2));
@@ -223,6 +223,13 @@ fn every_key_of_the_file_arrives() {
             event_delay_millis_max: 250,
             memory_bytes_max: Some(4_294_967_296),
             lane_full_secs_max: 0,
+        }
+    );
+    assert_eq!(
+        settings.handshakes,
+        Handshakes {
+            full_per_sec: 1_000,
+            resumed_per_sec: 3_000,
         }
     );
     assert_eq!(settings.control.token, Some(Token("s3cret".into())));

@@ -13,6 +13,7 @@ const NAMES: Names = Names {
     refusal: &["topic_missing"],
     malformed: &["remaining_length"],
     transport: &["proxy_bad_thing"],
+    tls: &["not_tls"],
     bound: &["reassembly"],
     loss: &["expired"],
 };

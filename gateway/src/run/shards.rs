@@ -22,6 +22,7 @@ pub(super) struct Parts<'a> {
     pub(super) mailboxes: &'a Mailboxes,
     pub(super) lanes: &'a Lanes,
     pub(super) books: &'a Arc<[ShardBooks]>,
+    pub(super) doors: &'a Arc<[Door]>,
 }
 
 impl Parts<'_> {
@@ -35,8 +36,6 @@ impl Parts<'_> {
         let layout = self.layout;
         let meeting = Arc::new(Meeting::new(layout.shards));
         let connected = Arc::new(AtomicUsize::new(0));
-        let doors = self.settings.listeners.iter().cloned().map(Door::new);
-        let doors: Arc<[Door]> = doors.collect();
         let memory = Arc::new(memory::bound(&self.settings.overload));
         tracing::debug!(
             bytes_max = memory.bytes_max(),
@@ -46,7 +45,7 @@ impl Parts<'_> {
         let mut threads = Vec::new();
         for index in 0..layout.shards {
             let plan = ShardPlan {
-                world: self.world(index, common, &connected, &doors),
+                world: self.world(index, common, &connected),
                 cpu: layout.cpus[index % layout.cpus.len()],
                 ring: layout.ring.clone(),
                 listeners: listeners.by_ref().take(layout.rings_per_shard).collect(),
@@ -78,13 +77,7 @@ impl Parts<'_> {
         thread.map(drop).map_err(|error| sentence("thread", &error))
     }
 
-    fn world(
-        &self,
-        index: usize,
-        common: &mut Common,
-        connected: &Arc<AtomicUsize>,
-        doors: &Arc<[Door]>,
-    ) -> WorldPlan {
+    fn world(&self, index: usize, common: &mut Common, connected: &Arc<AtomicUsize>) -> WorldPlan {
         let mqtt = &self.settings.mqtt;
         WorldPlan {
             index,
@@ -95,7 +88,8 @@ impl Parts<'_> {
             connect_ticks_max: u32::from(mqtt.connect_timeout_secs) * TICKS_PER_SEC,
             routes: self.lanes.routes(),
             lanes: self.lanes.handles(),
-            doors: Arc::clone(doors),
+            doors: Arc::clone(self.doors),
+            handshakes: self.settings.handshakes,
             books: Arc::clone(self.books),
             hasher: common.hasher.clone(),
             topic_hasher: common.topic_hasher.clone(),

@@ -117,6 +117,8 @@ impl World {
         self.take_half_connect(socket);
         self.exchanges.remove(&socket);
         self.links.origins.remove(&socket);
+        self.links.certificates.remove(&socket);
+        self.departures.remove(&socket);
     }
 
     /// The first part of a CONNECT, if one was kept.
@@ -393,7 +395,7 @@ impl World {
         number: Option<SessionNumber>,
         id: &str,
     ) -> Option<Box<Extra>> {
-        let origin = self.links.origins.remove(&socket);
+        let origin = self.take_origin(socket);
         let lasts = admission.profile.session_expiry_secs > 0;
         let number = match number {
             None if lasts => self.keeper.session_number(),

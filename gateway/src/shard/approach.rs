@@ -1,24 +1,37 @@
-//! Approach: a stranger's first bytes, from its socket to its MQTT: PROXY header, request for a
-//! WebSocket, frames.
+//! Approach: a stranger's first bytes, from its socket to its MQTT: PROXY header, TLS, request for
+//! a WebSocket, frames.
 
 use std::net::{IpAddr, SocketAddr};
 
 use tributary_proto::close::Close;
+use tributary_tls::PeerName;
 use tributary_transport::proxy::{self, Header, Verdict};
 use tributary_transport::upgrade::Front;
 use tributary_transport::websocket::{Decoder, Idle, encode};
 
 use super::admit::Entrance;
 use super::link::{Link, Stage};
+use super::seals::Sealed;
 use super::world::{Socket, World};
 
-/// Whom a balancer speaks for.
-#[derive(Debug)]
+/// Where a client comes from that its socket does not say.
+#[derive(Debug, Default)]
 pub(super) struct Origin {
-    /// The device's own address.
+    /// The device's own address, as a balancer told it.
     pub address: Option<SocketAddr>,
-    /// The name in its certificate, which the balancer has verified.
+    /// The name in its certificate, which that balancer or this gateway has verified.
     pub tls_client_name: Option<Box<str>>,
+}
+
+/// A newcomer that leaves for its home once what it was told has been sent: a ring hands no
+/// socket over that it is sending on.
+pub(super) struct Departure {
+    /// The home.
+    pub shard: usize,
+    /// All its MQTT that was read.
+    pub bytes: Vec<u8>,
+    /// What it is told before any MQTT.
+    pub foreword: Vec<u8>,
 }
 
 /// What travels with a socket to its home shard beside its MQTT.
@@ -26,7 +39,9 @@ pub(super) struct Passage {
     link: Link,
     decoder: Option<Decoder>,
     origin: Option<Box<Origin>>,
+    certificate: Option<Box<PeerName>>,
     foreword: Vec<u8>,
+    sealed: Option<Sealed>,
 }
 
 impl World {
@@ -44,11 +59,15 @@ impl World {
     /// What goes along with a socket that leaves; nothing where it came by a plain door.
     pub(super) fn pack(&mut self, socket: Socket, foreword: Vec<u8>) -> Option<Box<Passage>> {
         let (link, decoder) = self.links.take(socket)?;
+        let sealed = self.seals.take(socket);
+        self.reassembly_bytes -= sealed.as_ref().map_or(0, Sealed::cut_bytes);
         Some(Box::new(Passage {
             link,
             decoder,
             origin: self.links.origins.remove(&socket),
+            certificate: self.links.certificates.remove(&socket),
             foreword,
+            sealed,
         }))
     }
 
@@ -61,7 +80,26 @@ impl World {
         self.links
             .origins
             .extend(passage.origin.map(|origin| (socket, origin)));
+        self.links
+            .certificates
+            .extend(passage.certificate.map(|names| (socket, names)));
         self.links.foreword = passage.foreword;
+        if let Some(sealed) = passage.sealed {
+            self.reassembly_bytes += self.seals.put_sealed(socket, sealed);
+        }
+    }
+
+    /// What is kept of where a client comes from once it is let in; of its certificate only a name.
+    pub(super) fn take_origin(&mut self, socket: Socket) -> Option<Box<Origin>> {
+        let origin = self.links.origins.remove(&socket);
+        let names = self.links.certificates.remove(&socket);
+        let Some(name) = names.and_then(|names| names.common_name) else {
+            return origin;
+        };
+        let mut origin = origin.unwrap_or_default();
+        // What was verified here counts for more than what a balancer says.
+        origin.tls_client_name = Some(name.into());
+        Some(origin)
     }
 
     /// It is known from where a connection comes; says whether it may go on. No address means a
@@ -83,6 +121,17 @@ impl World {
     /// Looks at what a stranger has sent, behind what it sent before. What it is to be told before
     /// any MQTT is in `foreword`.
     pub(super) fn on_approach(&mut self, socket: Socket, bytes: &mut [u8]) -> Entrance {
+        // A PROXY header stands before TLS.
+        let is_sealed = self.seals.is_sealed(socket);
+        match self.links.stage(socket) {
+            Stage::Proxy(_) => self.on_clear(socket, bytes),
+            _ if is_sealed => self.on_sealed(socket, bytes),
+            _ => self.on_clear(socket, bytes),
+        }
+    }
+
+    /// Looks at what a stranger has sent when no TLS is around it, or none any more.
+    pub(super) fn on_clear(&mut self, socket: Socket, bytes: &mut [u8]) -> Entrance {
         if !self.links.stage(socket).is_before_mqtt() {
             return self.on_arrival(socket, bytes);
         }
@@ -152,6 +201,7 @@ impl World {
 
     /// Reads what stands in front of MQTT, as far as it has come.
     fn pass(&mut self, socket: Socket, bytes: &mut [u8]) -> Entrance {
+        let is_header = matches!(self.links.stage(socket), Stage::Proxy(_));
         let header_bytes = match self.pass_header(socket, bytes) {
             Ok(header_bytes) => header_bytes,
             Err(entrance) => return entrance,
@@ -159,6 +209,9 @@ impl World {
         let bytes = &mut bytes[header_bytes..];
         if bytes.is_empty() {
             return Entrance::Wait;
+        }
+        if is_header && self.seals.is_sealed(socket) {
+            return self.on_sealed(socket, bytes);
         }
         let head_bytes = match self.pass_request(socket, bytes) {
             Ok(head_bytes) => head_bytes,

@@ -2,6 +2,8 @@
 
 use std::mem;
 
+use tributary_proto::close::Close;
+
 use super::Shard;
 use super::client::{Listed, Paused};
 use super::frames::frame;
@@ -38,7 +40,7 @@ impl Shard {
         client.listed.leave(Listed::DIRTY);
         let socket = client.socket();
         let Some(io) = client.io.as_mut().filter(|io| io.unsent_bytes() > 0) else {
-            return;
+            return self.send_owed(socket);
         };
         let (conn, unsent) = (client.conn, io.unsent_bytes());
         let is_framed = self.world.links.stage(socket).is_framed();
@@ -56,10 +58,28 @@ impl Shard {
         if is_framed {
             words = frame(&mut io.foreword, words, &mut self.world.spares);
         }
+        let Ok(words) = self.world.seals.seal(socket, words, &mut self.world.spares) else {
+            return self.world.end(index, Close::TlsViolation);
+        };
         let bytes_out = words.len() as u64;
         ring.send(conn, words);
         self.world.book().bytes_out.add(bytes_out);
         self.world.fall_idle(index);
+    }
+
+    /// Sends the records that wait for a send, unless an earlier one is still on its way.
+    pub(super) fn send_owed(&mut self, socket: Socket) {
+        if !self.world.seals.owes(socket) {
+            return;
+        }
+        let ring = &mut self.planes[usize::from(socket.ring)].ring;
+        if ring.is_live(socket.conn)
+            && !ring.send_in_flight(socket.conn)
+            && let Some(records) = self.world.seals.take_owed(socket)
+        {
+            self.world.book().bytes_out.add(records.len() as u64);
+            ring.send(socket.conn, records);
+        }
     }
 
     fn obey(&mut self, order: Order) {
@@ -70,9 +90,18 @@ impl Shard {
                 linger,
                 farewell,
             } => {
+                if !self.plane(socket.ring).ring.is_live(socket.conn) {
+                    return; // Its slot may have another owner already, with a seal of its own.
+                }
                 let world = &mut self.world;
                 let is_framed = world.frame_last_words(socket, &mut last_words, farewell);
-                self.dismiss(socket, last_words, linger || is_framed);
+                let (last_words, has_alert) = world.seals.seal_last_words(
+                    socket,
+                    last_words,
+                    farewell.is_some(),
+                    &mut world.spares,
+                );
+                self.dismiss(socket, last_words, linger || is_framed || has_alert);
             }
             Order::CancelReceive(Socket { ring, conn }) => {
                 self.plane(ring).ring.cancel_receive(conn);
@@ -86,13 +115,30 @@ impl Shard {
                     true => frame(&mut foreword, words, &mut self.world.spares),
                     false => words,
                 };
-                let ring = &mut self.plane(socket.ring).ring;
-                if ring.is_live(socket.conn) && !ring.send_in_flight(socket.conn) {
-                    ring.send(socket.conn, words);
-                }
+                self.say(socket, words);
             }
             Order::Poll(Socket { ring, conn }) => self.plane(ring).ring.poll_readable(conn),
         }
+    }
+
+    /// Says something to a stranger.
+    fn say(&mut self, socket: Socket, words: Vec<u8>) {
+        let ring = &mut self.planes[usize::from(socket.ring)].ring;
+        if !ring.is_live(socket.conn) {
+            return;
+        }
+        let world = &mut self.world;
+        if !world.seals.is_sealed(socket) {
+            if !ring.send_in_flight(socket.conn) {
+                ring.send(socket.conn, words);
+            }
+            return;
+        }
+        // Records go in their order or not at all.
+        if let Ok(records) = world.seals.seal(socket, words, &mut world.spares) {
+            world.seals.owe(socket, records);
+        }
+        self.send_owed(socket);
     }
 
     /// Closes a connection, after its last words if there are any.

@@ -88,7 +88,7 @@ pub(super) struct Extra {
     pub number: Option<SessionNumber>,
     /// The method of authentication that its CONNECT named \[MQTT-4.12.0-5\].
     pub method: Option<Box<str>>,
-    /// Whom the balancer that it came by speaks for.
+    /// Where it comes from, if that is more than its socket says.
     pub origin: Option<Box<Origin>>,
 }
 
@@ -218,7 +218,7 @@ impl Client {
         self.origin()?.address
     }
 
-    /// The name in the device's certificate, if a balancer has verified it and told it.
+    /// The name in the device's certificate, if this gateway has verified it or a balancer has.
     pub(super) fn certified_name(&self) -> Option<&str> {
         self.origin()?.tls_client_name.as_deref()
     }

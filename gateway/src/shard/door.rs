@@ -2,28 +2,61 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
+use tributary_tls::Settings;
 use tributary_transport::limits::HEAD_BYTES_MAX;
 use tributary_transport::proxy::{self, Expect, Mode};
 use tributary_transport::upgrade::{AwaitRequest, Rules};
 
 use super::link::Stage;
 use crate::config::{Address, Listener, Protocol};
+use crate::limits::TICKS_PER_SEC;
 
 /// A listener as the shards apply it; one for all of them.
 pub struct Door {
     listener: Listener,
+    /// What handshakes run under; a reload puts others in their place.
+    settings: Option<RwLock<Arc<Settings>>>,
     /// Clients that came by it; counted only where there is a bound.
     connected: AtomicUsize,
 }
 
 impl Door {
-    /// The door that a listener is.
-    pub fn new(listener: Listener) -> Self {
+    /// The door that a listener is, and what its TLS is if it takes any.
+    pub fn new(listener: Listener, settings: Option<Arc<Settings>>) -> Self {
         Self {
             listener,
+            settings: settings.map(RwLock::new),
             connected: AtomicUsize::new(0),
         }
+    }
+
+    /// The listener that it is the door of.
+    pub fn listener(&self) -> &Listener {
+        &self.listener
+    }
+
+    /// Handshakes from now on run under these settings; those that have begun go on as they are.
+    pub fn renew(&self, settings: Arc<Settings>) {
+        if let Some(place) = &self.settings {
+            // Whoever held it has only copied a pointer, which cannot have gone wrong half-way.
+            *place.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        }
+    }
+
+    /// What a handshake runs under, and how long it may take in ticks; nothing where bytes come as
+    /// they are.
+    pub(super) fn tls(&self) -> Option<(Arc<Settings>, u32)> {
+        let settings = self.settings.as_ref()?;
+        let settings = settings.read().unwrap_or_else(PoisonError::into_inner);
+        let timeout_secs = u32::from(self.listener.tls.as_ref()?.handshake_timeout_secs);
+        Some((Arc::clone(&settings), timeout_secs * TICKS_PER_SEC))
+    }
+
+    /// Whether bytes come under TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        self.settings.is_some()
     }
 
     /// Whether nothing need be remembered of whoever came by it.
@@ -31,6 +64,7 @@ impl Door {
         let listener = &self.listener;
         listener.protocol == Protocol::Mqtt
             && !self.is_relayed()
+            && !self.is_secure()
             && listener.connections_max.is_none()
             && listener.packet_bytes_max.is_none()
     }

@@ -8,6 +8,7 @@ use tributary_proto::close::Close;
 use tributary_ring::{Buffer, Event, ReceiveEnd};
 
 use super::admit::Entrance;
+use super::approach::Departure;
 use super::client::{Listed, Paused, Reading};
 use super::clients::ClientRef;
 use super::owners::Owner;
@@ -49,7 +50,7 @@ impl Shard {
                 self.on_sent(Socket { ring, conn }, result.is_ok());
             }
             Event::Closed { conn } | Event::HandedOver { conn } => {
-                self.world.links.end(Socket { ring, conn });
+                self.world.end_links(Socket { ring, conn });
                 self.planes[usize::from(ring)]
                     .owners
                     .set(conn.slot, Owner::Nobody);
@@ -75,6 +76,9 @@ impl Shard {
         let door = self.plane(socket.ring).doors[listener];
         self.world.links.begin(socket, door);
         let door = self.world.links.door(socket);
+        if door.is_secure() {
+            self.world.seals.begin(socket);
+        }
         match (door.is_relayed(), door.is_ipv6()) {
             (true, Some(is_ipv6)) => {
                 self.plane(socket.ring)
@@ -142,8 +146,9 @@ impl Shard {
                     }
                 }
                 let bytes = self.planes[ring].ring.bytes_mut(&mut buffer);
-                let mqtt_bytes = self.world.on_read(socket, index, bytes);
+                let read = guarded(&mut self.world, |world| world.on_read(socket, index, bytes));
                 self.planes[ring].ring.give_back(buffer);
+                let mqtt_bytes = read.unwrap_or_else(|| self.world.on_fault(socket, index));
                 // A newcomer is in no hurry either: it does not notice two milliseconds, and in a
                 // storm of them that saves a wake-up each.
                 if mqtt_bytes > 0 && mqtt_bytes != PINGREQ_BYTES {
@@ -231,7 +236,8 @@ impl Shard {
         self.world.shed.is_crowded = self.is_crowded(socket.ring);
         let entrance = guarded(&mut self.world, |world| {
             let entrance = world.on_mqtt(socket, bytes, true);
-            world.after_frames(socket, entrance)
+            let entrance = world.after_frames(socket, entrance);
+            world.after_records(socket, entrance)
         });
         self.act_on(socket, entrance);
     }
@@ -257,11 +263,21 @@ impl Shard {
         match entrance {
             Entrance::Wait => {
                 self.world.say_foreword(socket, None, foreword);
+                self.send_owed(socket);
                 self.plane(socket.ring).ring.receive_armed(socket.conn);
             }
             // Nothing is armed: its turn comes.
             Entrance::Behind => self.world.say_foreword(socket, None, foreword),
             Entrance::Elsewhere { shard, bytes } => {
+                if self.plane(socket.ring).ring.send_in_flight(socket.conn) {
+                    let departure = Departure {
+                        shard,
+                        bytes,
+                        foreword,
+                    };
+                    self.world.departures.insert(socket, departure);
+                    return; // It leaves when that is done.
+                }
                 self.set_owner(socket, Owner::Nobody);
                 self.world.book().handed_over.add(1);
                 let passage = self.world.pack(socket, foreword);
@@ -299,7 +315,11 @@ impl Shard {
         }
         match self.owner(socket) {
             Owner::Stranger => {
-                super::close::record(&mut self.world, Close::ConnectDeadline, None);
+                let close = match self.world.seals.is_half_open(socket) {
+                    true => Close::TlsUnfinished,
+                    false => Close::ConnectDeadline,
+                };
+                super::close::record(&mut self.world, close, None);
                 self.drop_stranger(socket);
             }
             Owner::Leaving if self.world.has_left_late(socket) => self.leave_now(socket),
@@ -319,8 +339,23 @@ impl Shard {
             Owner::Client(index) => self.world.end(index, Close::PeerReset),
             Owner::Leaving if went_well => self.after_last_words(socket),
             Owner::Leaving => self.leave_now(socket),
-            Owner::Stranger | Owner::Nobody => {}
+            Owner::Stranger => self.on_stranger_sent(socket),
+            Owner::Nobody => {}
         }
+    }
+
+    /// Sends what has gathered meanwhile, or lets a newcomer go to its home at last.
+    fn on_stranger_sent(&mut self, socket: Socket) {
+        let Some(departure) = self.world.departures.remove(&socket) else {
+            return self.send_owed(socket);
+        };
+        let Departure {
+            shard,
+            bytes,
+            foreword,
+        } = departure;
+        self.world.links.foreword = foreword;
+        self.act_on(socket, Some(Entrance::Elsewhere { shard, bytes }));
     }
 
     /// Sends what has gathered meanwhile, or lets the client fall idle.
@@ -330,7 +365,8 @@ impl Shard {
             return;
         };
         let unsent = client.io.as_ref().map_or(0, |io| io.unsent_bytes());
-        if unsent > 0 && client.listed.enter(Listed::DIRTY) {
+        let owes = self.world.seals.owes(client.socket());
+        if (unsent > 0 || owes) && client.listed.enter(Listed::DIRTY) {
             self.world.dirty.push(index);
         }
         if client.paused.has(Paused::OUT) {
@@ -372,8 +408,8 @@ impl Shard {
     }
 }
 
-/// Looks at a stranger; nothing when that failed by a fault of ours.
-fn guarded(world: &mut World, look: impl FnOnce(&mut World) -> Entrance) -> Option<Entrance> {
-    // One stranger's bytes must not take the shard down, whatever they lead to.
+/// Looks at what has come; nothing when that failed by a fault of ours.
+fn guarded<T>(world: &mut World, look: impl FnOnce(&mut World) -> T) -> Option<T> {
+    // One peer's bytes must not take the shard down, whatever they lead to.
     catch_unwind(AssertUnwindSafe(|| look(world))).ok()
 }

@@ -15,6 +15,14 @@ use crate::transport_fault;
 impl World {
     /// Handles what a client has sent; says how much of it was MQTT.
     pub(super) fn on_read(&mut self, socket: Socket, index: u32, bytes: &mut [u8]) -> usize {
+        match self.seals.is_sealed(socket) {
+            true => self.on_sealed_read(socket, index, bytes),
+            false => self.on_clear_read(socket, index, bytes),
+        }
+    }
+
+    /// The same when no TLS is around it, or none any more.
+    pub(super) fn on_clear_read(&mut self, socket: Socket, index: u32, bytes: &mut [u8]) -> usize {
         if let Stage::Mqtt = self.links.stage(socket) {
             self.on_bytes(index, bytes);
             return bytes.len();
@@ -108,7 +116,13 @@ impl World {
         };
         let io = client.io.get_or_insert_with(|| self.spares.lend_io());
         io.foreword.extend_from_slice(words);
-        if client.listed.enter(Listed::DIRTY) {
+        self.mark_dirty(index);
+    }
+
+    /// Something is to be sent to a client at the end of the turn.
+    pub(super) fn mark_dirty(&mut self, index: u32) {
+        let client = self.clients.at(index);
+        if client.is_some_and(|client| client.listed.enter(Listed::DIRTY)) {
             self.dirty.push(index);
         }
     }

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tributary_proto::close::Close;
+use tributary_tls::PeerName;
 use tributary_transport::limits::FRAME_BYTES_MAX;
 use tributary_transport::proxy::Expect;
 use tributary_transport::upgrade::AwaitRequest;
@@ -77,6 +78,8 @@ pub(super) struct Links {
     cut: HashMap<Socket, Decoder>,
     /// Whom balancers speak for who have brought no CONNECT yet.
     pub origins: HashMap<Socket, Box<Origin>>,
+    /// The names in the certificates of those who have not been let in yet.
+    pub certificates: HashMap<Socket, Box<PeerName>>,
     /// What the stranger at hand is told before any MQTT.
     pub foreword: Vec<u8>,
     is_used: bool,
@@ -115,6 +118,7 @@ impl Links {
             rings: Vec::new(),
             cut: HashMap::new(),
             origins: HashMap::new(),
+            certificates: HashMap::new(),
             foreword: Vec::new(),
             is_used: !doors.iter().all(Door::is_plain),
             doors,
@@ -218,6 +222,7 @@ impl Links {
     pub(super) fn shrink(&mut self) {
         shrink_map(&mut self.cut);
         shrink_map(&mut self.origins);
+        shrink_map(&mut self.certificates);
     }
 
     fn of(&self, socket: Socket) -> Link {
@@ -252,7 +257,7 @@ mod tests {
     fn links(packet_bytes_max: Option<u32>) -> Links {
         let mut listener = Listener::plain("mqtt".into(), (Ipv4Addr::LOCALHOST, 0).into());
         listener.packet_bytes_max = packet_bytes_max;
-        Links::new(Arc::new([Door::new(listener)]))
+        Links::new(Arc::new([Door::new(listener, None)]))
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //!   lane    all lanes have been full for long ---/
 //!   rate    the shard's share of the budget is spent ---\__ asked for each newcomer
 //!   table   a ring's table is full of clients ----------/
+//!   tls_handshakes  their share of the shard's time is spent: asked for by `handshakes.rs`
 //! ```
 //!
 //! Accepting never pauses for it: who hangs in a backlog does not know why
@@ -122,7 +123,7 @@ impl Shed {
         }
     }
 
-    fn on_turned_away(&mut self, why: Overload, now_tick: u32) {
+    pub(super) fn on_turned_away(&mut self, why: Overload, now_tick: u32) {
         let spell = &mut self.spells[why.index()];
         spell.turned_away_tick = now_tick;
         spell.turned_away_count += 1;
@@ -152,7 +153,7 @@ impl Shed {
                 Overload::Lane => self.lanes_full_since.is_some_and(|since| {
                     plan.lane_full_ticks_max > 0 && now_tick - since >= plan.lane_full_ticks_max
                 }),
-                Overload::Rate | Overload::Table => {
+                Overload::Rate | Overload::Table | Overload::Handshakes => {
                     let last = self.spells[why.index()].turned_away_tick;
                     was_on && now_tick - last < SHED_SPELL_TICKS
                 }
@@ -244,6 +245,7 @@ impl World {
     pub(super) fn tick_shed(&mut self, now_tick: u32, ticks: u32) {
         let mut lanes = self.desks.iter().map(|desk| &desk.lane).peekable();
         let lanes_are_full = lanes.peek().is_some() && lanes.all(|lane| lane.is_full());
+        self.handshakes.on_tick(ticks);
         self.shed.on_tick(now_tick, ticks, lanes_are_full);
         let book = self.book();
         for why in Overload::ALL {

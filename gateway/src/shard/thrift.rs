@@ -24,6 +24,8 @@ impl World {
         shrink_queue(&mut self.wills);
         shrink_map(&mut self.half_connects);
         self.links.shrink();
+        self.seals.shrink();
+        shrink_map(&mut self.departures);
         self.shrink_behind();
         shrink_map(&mut self.leaving);
         shrink_map(&mut self.exchanges);

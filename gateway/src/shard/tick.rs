@@ -139,6 +139,9 @@ impl World {
             .iter()
             .filter(|(_, leaving)| leaving.deadline_tick <= now_tick);
         overdue.extend(gone.map(|(socket, _)| *socket));
+        if !is_pardoned {
+            overdue.extend(self.seals.overdue(now_tick));
+        }
         overdue
     }
 
@@ -152,6 +155,7 @@ impl World {
     /// Brings levels into the books that are not counted step by step.
     pub(super) fn count_all(&mut self) {
         let book = self.book();
+        book.tls_half_open.set(self.seals.half_open_count() as u64);
         book.sessions.set(self.clients.len() as u64);
         book.queued_bytes.set(self.commons.queued_bytes as u64);
         let counts = self.commons.counts;

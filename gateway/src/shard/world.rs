@@ -19,6 +19,7 @@ use tributary_proto::subscriptions::{self, Found, InterestChange, Subscriptions,
 use tributary_ring::Conn;
 use tributary_transport::websocket::CloseCode;
 
+use super::approach::Departure;
 use super::behind::Behind;
 use super::buffers::Spares;
 use super::client::{Listed, Paused};
@@ -26,11 +27,13 @@ use super::clients::{ClientRef, Clients};
 use super::door::Door;
 use super::groups::GroupNames;
 use super::handoff::Handoff;
+use super::handshakes::Budget;
 use super::keep::Keeper;
 use super::link::Links;
 use super::log_budget::LogBudget;
 use super::offer::Held;
 use super::prove::Pending;
+use super::seals::Seals;
 use super::shed::Shed;
 use super::speak::Speaker;
 use super::stall::Pardon;
@@ -38,6 +41,7 @@ use super::wheel::Wheel;
 use super::wills::DueWill;
 use crate::auth::{Exchange, Users};
 use crate::books::ShardBooks;
+use crate::config::Handshakes;
 use crate::interest::{Interest, Targets, View};
 use crate::kafka::{Batch, Lane};
 use crate::mailbox::{Mailboxes, Search};
@@ -161,6 +165,12 @@ pub(super) struct World {
     pub strangers: VecDeque<Stranger>,
     /// What stands between sockets and their MQTT.
     pub links: Links,
+    /// What opens and seals the bytes of sockets.
+    pub seals: Seals,
+    /// What TLS handshakes may take of this shard's time.
+    pub handshakes: Budget,
+    /// Newcomers that leave for their home once something has been sent.
+    pub departures: HashMap<Socket, Departure>,
     /// The first part of a CONNECT that came in several, or of what stands before it.
     pub half_connects: HashMap<Socket, Vec<u8>>,
     /// Newcomers whose predecessors are heard out first.
@@ -279,6 +289,8 @@ pub struct WorldPlan {
     pub lanes: Vec<Lane>,
     /// The listeners.
     pub doors: Arc<[Door]>,
+    /// What TLS handshakes may take of a shard's time.
+    pub handshakes: Handshakes,
     /// The counters of all shards.
     pub books: Arc<[ShardBooks]>,
     /// The hash that all shards agree on.
@@ -310,7 +322,6 @@ pub struct WorldPlan {
 impl World {
     /// An empty world.
     pub(super) fn new(plan: WorldPlan) -> Self {
-        let desks = plan.lanes.into_iter().map(Desk::new);
         let (handle, recovered) = plan.store.unzip();
         let world = Self {
             index: plan.index,
@@ -320,12 +331,15 @@ impl World {
             terms: plan.terms,
             connect_ticks_max: plan.connect_ticks_max,
             routes: Rc::new((*plan.routes).clone()),
-            desks: desks.collect(),
+            desks: plan.lanes.into_iter().map(Desk::new).collect(),
             books: plan.books,
             clients: Clients::new(plan.hasher),
             wheel: Wheel::new(0),
             strangers: VecDeque::new(),
             links: Links::new(plan.doors),
+            seals: Seals::default(),
+            handshakes: Budget::new(plan.handshakes),
+            departures: HashMap::new(),
             half_connects: HashMap::new(),
             behind: Behind::default(),
             leaving: HashMap::new(),

@@ -162,6 +162,7 @@ fn a_reading_adds_up_the_books_of_all_shards() {
         refusal: &["no"],
         malformed: &["length"],
         transport: &["proxy_bad_thing"],
+        tls: &["not_tls"],
         bound: &["memory"],
         loss: &Loss::NAMES,
     };

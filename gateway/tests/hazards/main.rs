@@ -41,5 +41,6 @@ mod startup;
 mod store;
 mod strangers;
 mod takeover;
+mod tls;
 mod websocket;
 mod wills;

@@ -4,9 +4,12 @@
 use crate::support::client::Client;
 use crate::support::gateway::{Gateway, Launch};
 use crate::support::wire::*;
+use crate::support::{DEADLINE, ask_until};
 
 const NULL_ROUTE: &str = "[[route]]\nfilter = \"#\"\ntopic = \"\"\n";
 const STRANGERS: usize = 5_000;
+/// CONNACK 0x89.
+const SERVER_BUSY: u8 = 0x89;
 /// User memory that one of them may cost: its place in a list and half a CONNECT.
 const STRANGER_BYTES_MAX: f64 = 512.0;
 
@@ -83,13 +86,13 @@ fn strangers_that_fill_the_table_make_room_for_a_newcomer() {
 }
 
 /// A newcomer that tries again when the full table has dropped it without a word, as the kernel
-/// does to one each time the table fills up.
+/// does to one each time the table fills up, or has told it that there is no room yet.
 fn persistent(gateway: &Gateway, client_id: &str) -> (Client, Packet) {
-    loop {
+    let come = || {
         let mut client = Client::dial(gateway.mqtt(), V5);
         client.send_unless_closed(&Connect::new(V5, client_id).encode());
-        if let Some(connack) = client.packet() {
-            return (client, connack);
-        }
-    }
+        let connack = client.packet()?;
+        (connack.reason() != SERVER_BUSY).then_some((client, connack))
+    };
+    ask_until(DEADLINE, come).expect("there is room in time")
 }

@@ -1,8 +1,10 @@
 //! Listeners: what each may ask of whoever comes by it, and what is said of every mistake.
 
+use tributary_tls::Layer;
 use tributary_transport::proxy::Mode;
 
 use super::*;
+use crate::tls::{Certificate, ClientAuth, Tls};
 
 /// What stands in `[listen.x]`, and parts of all that is said of it.
 type Mistake = (&'static str, &'static [&'static str]);
@@ -12,7 +14,7 @@ const TCP: &str = "address = \"127.0.0.1:1\"\n";
 #[test]
 fn every_key_of_a_listener_arrives() {
     let settings = good(include_str!("../../../tests/check/every_key.toml"), &[]);
-    let [inside, local, mqtt, web] = &settings.listeners[..] else {
+    let [inside, local, mqtt, secure, web] = &settings.listeners[..] else {
         panic!("{:?}", settings.listeners)
     };
     assert_eq!(
@@ -26,6 +28,20 @@ fn every_key_of_a_listener_arrives() {
     assert_eq!((&local.address, local.protocol), (&unix, Protocol::Mqtt));
     let plain = Listener::plain("mqtt".into(), "0.0.0.0:1883".parse().unwrap());
     assert_eq!(mqtt, &plain);
+    let file = |name: &str| PathBuf::from(format!("tests/check/tls/{name}.pem"));
+    let tls = Tls {
+        certificates: vec![Certificate {
+            chain: file("chain"),
+            key: file("key"),
+        }],
+        tls12: true,
+        client_auth: ClientAuth::Optional,
+        client_ca: Some(file("ca")),
+        client_crl: vec![file("crl")],
+        record_layer: Layer::Lean,
+        handshake_timeout_secs: 5,
+    };
+    assert_eq!(secure.tls.as_deref(), Some(&tls));
     assert_eq!(
         (web.protocol, web.path.as_deref()),
         (Protocol::WebSocket, Some("/"))
@@ -102,7 +118,7 @@ const MISTAKES: &[Mistake] = &[
     ),
     (
         "address = \"127.0.0.1:1\"\nprotocol = \"wss\"\n",
-        &["3: [listen.x].protocol: \"wss\" is not yet in this version; write \"mqtt\" or \"ws\""],
+        &["1: [listen.x].certificates: is missing; write [{ chain = "],
     ),
     (
         "address = \"127.0.0.1:1\"\nproxy_protocol = \"required\"\n",

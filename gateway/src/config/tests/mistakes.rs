@@ -59,9 +59,9 @@ const MISTAKES: &[Mistake] = &[
     (
         "[listen.tls]\naddress = \"127.0.0.1:1\"\nprotocol = \"mqtts\"\n",
         &[(
-            3,
-            "[listen.tls].protocol",
-            "is not yet in this version; write \"mqtt\" or \"ws\"",
+            1,
+            "[listen.tls].certificates",
+            "is missing; write [{ chain = ",
         )],
     ),
     (

@@ -218,6 +218,12 @@ impl Gateway {
             .expect("the child has not been reaped");
     }
 
+    /// SIGHUP: certificates are to be read again.
+    pub(crate) fn reload(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::HUP)
+            .expect("the child has not been reaped");
+    }
+
     /// Stops its threads where they are, until [`Gateway::go_on`].
     pub(crate) fn pause(&self) {
         kill_process(Pid::from_child(&self.child), Signal::STOP)

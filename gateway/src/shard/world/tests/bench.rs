@@ -73,6 +73,7 @@ impl Ground {
             refusal: Refusal::NAMES,
             malformed: Malformed::NAMES,
             transport: crate::transport_fault::NAMES,
+            tls: tributary_tls::Fault::NAMES,
             bound: crate::bound::NAMES,
             loss: &Loss::NAMES,
         };
@@ -112,7 +113,11 @@ impl Ground {
                 .iter()
                 .map(|name| lane(name))
                 .collect(),
-            doors: Arc::new([Door::new(plain)]),
+            handshakes: Handshakes {
+                full_per_sec: 1,
+                resumed_per_sec: 1,
+            },
+            doors: Arc::new([Door::new(plain, None)]),
             books: Arc::clone(&self.books),
             hasher: self.hasher.clone(),
             topic_hasher: self.topic_hasher.clone(),
