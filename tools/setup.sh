@@ -4,7 +4,7 @@
 #     tools/setup.sh demo     a C toolchain, for librdkafka, jemalloc and AWS-LC, and OpenSSL, for
 #                             Kafka by TLS; Rust is there
 #     tools/setup.sh test     also Java and Maven for a real Kafka, stock MQTT clients, kcat,
-#                             HAProxy and Nginx
+#                             HAProxy, Nginx, Redis and MariaDB
 #     tools/setup.sh bench    also valgrind, which counts instructions
 #     tools/setup.sh c1m      beside the demo's: Python, and what makes a network namespace
 #
@@ -23,7 +23,10 @@ want() { has "$2" || missing+=("$1"); }
 
 # Servers that the tests start themselves: whoever has them not yet shall not get a service.
 servers=()
-want_server() { has "$2" || has "/usr/sbin/$2" || { missing+=("$1"); servers+=("$2"); }; }
+# want_server PACKAGE COMMAND [SERVICE]
+want_server() {
+  has "$2" || has "/usr/sbin/$2" || { missing+=("$1"); servers+=("${3:-$2}"); }
+}
 
 want_demo() {
   has cargo || die "Rust is missing: install 1.93 or later (https://rustup.rs), then try again"
@@ -53,7 +56,8 @@ want_test() {
   want golang-go go
   want util-linux flock
   want iproute2 ip
-  want openssl openssl
+  want_server redis-server redis-server
+  want_server mariadb-server mariadbd mariadb
   want_server haproxy haproxy
   want_server nginx-light nginx
   [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || missing+=(libnginx-mod-stream)
