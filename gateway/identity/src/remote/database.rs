@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::fault::Fault;
 use crate::hash::{PasswordHash, Shape};
-use crate::limits::{AT_ONCE_MAX, CLAIMS_MAX, GROUPS_MAX, QUESTIONS_MAX, TIME_OUT_MILLIS_MAX};
+use crate::limits::{CLAIMS_MAX, GROUPS_MAX};
 use crate::look::Look;
 use crate::proofs::Proofs;
 use crate::values::is_plain;
@@ -52,26 +52,11 @@ impl Default for RowSettings {
 }
 
 impl RowSettings {
-    pub(super) fn gate(&self) -> Gate {
+    pub(super) fn gate(&self) -> Result<Gate, Fault> {
         Gate::new(self.at_once_max, self.waiting_max, self.time_out_ms)
     }
 
     fn check(&self) -> Result<(), Fault> {
-        let bounds = [
-            (
-                "time_out_ms",
-                self.time_out_ms as usize,
-                TIME_OUT_MILLIS_MAX as usize,
-            ),
-            ("at_once_max", self.at_once_max, AT_ONCE_MAX),
-            ("waiting_max", self.waiting_max, QUESTIONS_MAX),
-        ];
-        for (field, value, max) in bounds {
-            if !(1..=max).contains(&value) {
-                let right = format!("use 1 to {max}");
-                return Err(Fault::new(field, format!("is {value}"), right));
-            }
-        }
         if self.claim_fields.len() > CLAIMS_MAX {
             let wrong = format!("lists {}", self.claim_fields.len());
             let right = format!("list at most {CLAIMS_MAX}");

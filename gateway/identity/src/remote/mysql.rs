@@ -15,7 +15,7 @@ use super::database::{RowSettings, Rows};
 use super::gate::Gate;
 use super::trust;
 use crate::fault::Fault;
-use crate::limits::{AT_ONCE_MAX, MYSQL_PACKET_BYTES_MAX};
+use crate::limits::MYSQL_PACKET_BYTES_MAX;
 use crate::look::Look;
 use crate::proofs::Proofs;
 use crate::question::Question;
@@ -85,9 +85,10 @@ impl Mysql {
             let right = "write SELECT password_hash, user_groups FROM mqtt_users WHERE name = ?";
             return Err(Fault::new("query", "has not exactly one ?", right));
         }
+        let gate = settings.row.gate()?;
         let opts = opts(&settings)?;
         Ok(Self {
-            gate: settings.row.gate(),
+            gate,
             rows: Rows::new(settings.row, NAME, proofs)?,
             // Nothing connects before it is asked.
             pool: Pool::new(opts),
@@ -128,8 +129,8 @@ fn opts(settings: &MysqlSettings) -> Result<Opts, Fault> {
         let text = String::from_utf8(password.as_bytes().to_vec());
         text.map_err(|_| Fault::new("password", "is no text", "use UTF-8"))
     });
-    let at_once_max = settings.row.at_once_max.clamp(1, AT_ONCE_MAX);
-    let constraints = PoolConstraints::new(0, at_once_max).expect("0 is below what is at least 1");
+    let constraints = PoolConstraints::new(0, settings.row.at_once_max);
+    let constraints = constraints.expect("0 is below what the gate has let pass");
     // Every query is the same, so a connection has no state to be wiped.
     let pool = PoolOpts::new()
         .with_constraints(constraints)

@@ -86,7 +86,7 @@ impl Redis {
         Ok(Self {
             client,
             key: (key.0.to_owned(), key.1.to_owned()),
-            gate: settings.row.gate(),
+            gate: settings.row.gate()?,
             rows: Rows::new(settings.row, NAME, proofs)?,
             when_down: settings.when_down,
             connection: Mutex::default(),
