@@ -436,6 +436,19 @@ impl World {
         (self.clients.hash(client_id) % self.shard_count as u64) as usize
     }
 
+    /// A client id that no one else has and whose home is here \[MQTT-3.1.3-6\].
+    pub(super) fn assign_id(&mut self) -> String {
+        loop {
+            self.assigned_count += 1;
+            // The process-wide hash is seeded at random, so ids do not repeat after a restart.
+            let seed = format!("{}/{}", self.index, self.assigned_count);
+            let id = format!("auto-{:016x}", self.clients.hash(&seed));
+            if self.home(&id) == self.index && self.clients.by_id(&id).is_none() {
+                return id;
+            }
+        }
+    }
+
     /// Puts what stands in `scratch` to the account of a client, to be sent when the turn ends.
     pub(super) fn owe(&mut self, index: u32) {
         if self.scratch.is_empty() {
