@@ -93,6 +93,13 @@ pub(super) enum Order {
     CancelReceive(Socket),
     /// Read on: nothing is armed.
     Poll(Socket),
+    /// Ask a stranger's socket where it comes from.
+    AskPeer {
+        /// The socket.
+        socket: Socket,
+        /// Whether it is one of IPv6.
+        is_ipv6: bool,
+    },
     /// Say this to a stranger.
     Say {
         /// The socket.
