@@ -17,13 +17,23 @@ use crate::jwt::{self, Jwt};
 use crate::look::Look;
 use crate::question::Question;
 use crate::remote::hook::{self, Hook};
+use crate::remote::mysql::{self, Mysql};
+use crate::remote::redis::{self, Redis};
 use crate::users::Users;
 use crate::verdict::{Proven, Refusal, Verdict};
 
 pub(crate) use walk::{Step, Walk};
 
 /// The names of all methods, as in [`Proven::method`] and in the configuration.
-pub const METHODS: &[&str] = &[ANONYMOUS, certificate::NAME, USERS, jwt::NAME, hook::NAME];
+pub const METHODS: &[&str] = &[
+    ANONYMOUS,
+    certificate::NAME,
+    USERS,
+    jwt::NAME,
+    hook::NAME,
+    redis::NAME,
+    mysql::NAME,
+];
 
 const ANONYMOUS: &str = "anonymous";
 const USERS: &str = "users";
@@ -41,6 +51,10 @@ pub enum Method {
     Jwt(Arc<Jwt>),
     /// A web service that is asked.
     Http(Arc<Hook>),
+    /// Users in Redis, by the same hashes.
+    Redis(Arc<Redis>),
+    /// Users in MySQL or MariaDB, by the same hashes.
+    Mysql(Arc<Mysql>),
 }
 
 /// What a listener asks of those who come in.
@@ -108,6 +122,10 @@ impl Method {
                 verdict.map_or(Look::NotMine, Look::Verdict)
             }
             Self::Http(hook) => hook.look(question),
+            Self::Redis(_) | Self::Mysql(_) => match question.user_and_password() {
+                None => Look::NotMine,
+                Some(_) => Look::Work,
+            },
             Self::Users(users) => look_in_file(users, question),
             Self::Jwt(jwt) => {
                 let token = jwt.token(question);

@@ -51,6 +51,8 @@ pub const HTTP_HEAD_BYTES_MAX: usize = 16 << 10;
 pub const ANSWERS_MAX: usize = 1 << 20;
 /// Requests or queries on their way at once to one that is asked.
 pub const AT_ONCE_MAX: usize = 1 << 10;
+/// Bytes of one packet from a MySQL server: a row about a user is short.
+pub const MYSQL_PACKET_BYTES_MAX: usize = 1 << 20;
 /// The longest time-out of one that is asked.
 pub const TIME_OUT_MILLIS_MAX: u32 = 60_000;
 /// Bytes of a pattern for client ids or for names from certificates.

@@ -2,6 +2,12 @@
 
 pub mod hook;
 
+pub mod mysql;
+
+pub mod redis;
+
+pub mod database;
+
 pub(crate) mod fetched;
 
 pub(crate) mod fetch;
@@ -9,6 +15,9 @@ pub(crate) mod fetch;
 mod gate;
 
 pub(crate) mod trust;
+
+#[cfg(test)]
+mod server;
 
 use crate::look::Look;
 use crate::verdict::{Refusal, Verdict};

@@ -6,7 +6,7 @@
 //!                                  │ a password            ^
 //!                                  ├──> checks ──> worker ─┤
 //!                                  │ somebody else knows   │
-//!                                  └──> errands ──> run ───┘    the control thread: HTTP, databases
+//!                                  └──> errands ──> run ───┘   on the control thread
 //! ```
 //!
 //! `fresh` holds what costs microseconds and goes first, so that a storm of wrong passwords does

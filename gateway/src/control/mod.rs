@@ -70,7 +70,8 @@ impl fmt::Display for ControlError {
 
 impl std::error::Error for ControlError {}
 
-/// Starts the thread, which drives `service` as well. The address returned is the one bound, also when port 0 was asked for.
+/// Starts the thread, which drives `service` as well. The address returned is the one bound, also
+/// when port 0 was asked for.
 pub fn serve(
     address: SocketAddr,
     state: ControlState,

@@ -337,11 +337,19 @@ pub struct WorldPlan {
 }
 
 impl World {
-    /// An empty world.
-    pub(super) fn new(plan: WorldPlan) -> Self {
-        let (handle, recovered) = plan.store.unzip();
+    /// A world with nothing in it but what its store has.
+    pub(super) fn new(mut plan: WorldPlan) -> Self {
+        let (handle, recovered) = plan.store.take().unzip();
         let key = plan.hasher.hash_one("profiles");
-        let world = Self {
+        let mut world = Self::empty(plan, handle, key);
+        if let Some(recovered) = recovered {
+            world.restore(recovered);
+        }
+        world
+    }
+
+    fn empty(plan: WorldPlan, handle: Option<StoreHandle>, key: u64) -> Self {
+        Self {
             index: plan.index,
             shard_count: plan.shard_count,
             connections_max: plan.connections_max,
@@ -408,15 +416,7 @@ impl World {
             pardon: Pardon::default(),
             log_budget: LogBudget::default(),
             assigned_count: 0,
-        };
-        world.restored(recovered)
-    }
-
-    fn restored(mut self, recovered: Option<Recovered>) -> Self {
-        if let Some(recovered) = recovered {
-            self.restore(recovered);
         }
-        self
     }
 
     /// This shard's counters.

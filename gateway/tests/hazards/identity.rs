@@ -167,7 +167,7 @@ fn a_token_must_be_signed_by_a_known_key_and_hold_now() {
 
 #[test]
 fn a_connection_ends_with_the_token_that_it_came_by() {
-    let gateway = start("[\"jwt\"]", JWT);
+    let gateway = start("[\"jwt\"]", &format!("{JWT}leeway_secs = 0\n"));
     let claims = format!("{{\"sub\":\"ann\",\"exp\":{}}}", now_unix_sec() + 2);
     let short = token("{\"alg\":\"HS256\"}", &claims, SECRET);
     let before = gateway.metrics();

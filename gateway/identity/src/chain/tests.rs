@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::clock::Clock;
+use crate::hash::{PasswordHash, Shape};
 use crate::proofs::Proofs;
 use crate::question::{Certificate, Password};
 
@@ -104,6 +105,41 @@ fn a_password_is_worked_out_elsewhere_and_half_a_pair_is_nobodys() {
         assert_eq!(chain.quick(&half), refused(Refusal::UnknownUser));
     }
     assert_eq!(user(chain.quick(&question(None, None))), None);
+}
+
+#[test]
+fn a_name_that_nobody_has_is_worked_at_as_hard_as_a_wrong_password() {
+    let shape = Shape {
+        kibibytes: 24,
+        passes: 3,
+        lanes: 1,
+    };
+    let proofs = Proofs::new(16, 60, Clock::system()).expect("it is within the bounds");
+    let line = format!("ann:{}", PasswordHash::make(b"right", shape));
+    let users = Users::read(&line, &Arc::new(proofs)).expect("it is right");
+    let methods = vec![
+        Method::Users(Arc::new(users)),
+        certificate(),
+        Method::Anonymous,
+    ];
+    let chain = Arc::new(chain(methods));
+    for (name, refusal) in [
+        ("ann", Refusal::WrongPassword),
+        ("bob", Refusal::UnknownUser),
+        ("", Refusal::UnknownUser),
+    ] {
+        let mut walk = Walk::new(&chain, Box::new(question(Some(name), Some("wrong"))));
+        let Step::Check(check) = walk.advance() else {
+            panic!("{name:?} is answered without work");
+        };
+        assert_eq!(check.hash.shape(), shape, "{name:?}");
+        assert!(!walk.is_right(&check));
+        // Even where a password would fit by chance, a stranger stays out.
+        assert_eq!(
+            walk.on_checked(check, name != "ann"),
+            Verdict::Refused(refusal)
+        );
+    }
 }
 
 #[test]

@@ -69,6 +69,8 @@ impl Walk {
     pub(crate) async fn ask(&self) -> Look {
         match self.chain.methods.get(self.at) {
             Some(Method::Http(hook)) => hook.ask(&self.question).await,
+            Some(Method::Redis(redis)) => redis.ask(&self.question).await,
+            Some(Method::Mysql(mysql)) => mysql.ask(&self.question).await,
             Some(Method::Jwt(jwt)) => {
                 jwt.fetch().await;
                 Look::Work

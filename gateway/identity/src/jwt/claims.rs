@@ -44,7 +44,8 @@ pub(super) fn judge(part: &[u8], settings: &JwtSettings, now: u64) -> Result<Pro
     })
 }
 
-/// When the token ends, with the leeway, if it has begun and has not ended (RFC 7519, 4.1.4, 4.1.5).
+/// When the token ends, with the leeway, if it has begun and has not ended (RFC 7519, 4.1.4 and
+/// 4.1.5).
 fn end(claims: &Claims, settings: &JwtSettings, now: u64) -> Result<Option<u64>, Refusal> {
     let leeway = u64::from(settings.leeway_secs);
     if let Some(begin) = date(claims, "nbf")?

@@ -15,10 +15,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::gate::Gate;
+use super::gate::{Gate, NoAnswer};
 use super::trust;
 use crate::fault::Fault;
-use crate::limits::{AT_ONCE_MAX, HTTP_HEAD_BYTES_MAX, QUESTIONS_MAX, TIME_OUT_MILLIS_MAX};
+use crate::limits::HTTP_HEAD_BYTES_MAX;
 use crate::secret::Secret;
 
 /// Where to ask, and how long.
@@ -79,7 +79,6 @@ impl Default for EndpointSettings {
 
 impl Endpoint {
     pub(crate) fn new(settings: EndpointSettings, body_bytes_max: usize) -> Result<Self, Fault> {
-        settings.check()?;
         let fault = |wrong: &str| {
             let right = "write http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH";
             Fault::new("url", wrong, right)
@@ -125,7 +124,7 @@ impl Endpoint {
                 settings.at_once_max,
                 settings.waiting_max,
                 settings.time_out_ms,
-            ),
+            )?,
             idle: Mutex::default(),
             uri,
             body_bytes_max,
@@ -140,8 +139,8 @@ impl Endpoint {
         let answered = self.gate.pass(self.request_at_once(body)).await;
         match answered {
             Ok(answer) => answer,
-            Err(super::gate::NoAnswer::Full) => Err(NoResponse::Full),
-            Err(super::gate::NoAnswer::TimeOut) => Err(NoResponse::TimeOut),
+            Err(NoAnswer::Full) => Err(NoResponse::Full),
+            Err(NoAnswer::TimeOut) => Err(NoResponse::TimeOut),
         }
     }
 
@@ -246,27 +245,6 @@ fn header(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), Fault
     let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| fault())?;
     value.set_sensitive(true);
     Ok((key, value))
-}
-
-impl EndpointSettings {
-    fn check(&self) -> Result<(), Fault> {
-        let bounds = [
-            (
-                "time_out_ms",
-                self.time_out_ms as usize,
-                TIME_OUT_MILLIS_MAX as usize,
-            ),
-            ("at_once_max", self.at_once_max, AT_ONCE_MAX),
-            ("waiting_max", self.waiting_max, QUESTIONS_MAX),
-        ];
-        for (field, value, max) in bounds {
-            if !(1..=max).contains(&value) {
-                let right = format!("use 1 to {max}");
-                return Err(Fault::new(field, format!("is {value}"), right));
-            }
-        }
-        Ok(())
-    }
 }
 
 impl fmt::Debug for Endpoint {

@@ -6,6 +6,9 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::fault::Fault;
+use crate::limits::{AT_ONCE_MAX, QUESTIONS_MAX, TIME_OUT_MILLIS_MAX};
+
 /// In front of one that is asked.
 pub(super) struct Gate {
     permits: Semaphore,
@@ -26,13 +29,32 @@ pub(super) enum NoAnswer {
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl Gate {
-    pub(super) fn new(at_once_max: usize, waiting_max: usize, time_out_ms: u32) -> Self {
-        Self {
+    pub(super) fn new(
+        at_once_max: usize,
+        waiting_max: usize,
+        time_out_ms: u32,
+    ) -> Result<Self, Fault> {
+        let bounds = [
+            (
+                "time_out_ms",
+                time_out_ms as usize,
+                TIME_OUT_MILLIS_MAX as usize,
+            ),
+            ("at_once_max", at_once_max, AT_ONCE_MAX),
+            ("waiting_max", waiting_max, QUESTIONS_MAX),
+        ];
+        for (field, value, max) in bounds {
+            if !(1..=max).contains(&value) {
+                let right = format!("use 1 to {max}");
+                return Err(Fault::new(field, format!("is {value}"), right));
+            }
+        }
+        Ok(Self {
             permits: Semaphore::new(at_once_max),
             waiting: AtomicUsize::new(0),
             waiting_max,
             time_out: Duration::from_millis(u64::from(time_out_ms)),
-        }
+        })
     }
 
     /// Awaits `work`; the time-out counts from now on, waiting included.

@@ -102,7 +102,7 @@ fn the_right_password_lets_in_and_is_known_at_once_the_next_time() {
     assert_eq!(proven.user.as_deref(), Some("ann"));
     assert_eq!(
         (proven.method, &*proven.groups),
-        ("users", &["ops".into()][..])
+        ("users", &["ops"].map(Box::<str>::from)[..])
     );
     let at_once = world.chain.quick(&question("ann", "right"));
     assert_eq!(at_once, Some(Verdict::Allowed(proven)));

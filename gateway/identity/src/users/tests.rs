@@ -27,7 +27,7 @@ fn lines_are_users_and_comments_and_blank_lines_are_not() {
     let users = read(&text).expect("it is right");
     assert_eq!(users.count(), 2);
     let known = users.account("ann").expect("she is in the file");
-    assert_eq!(*known.groups, ["ops".into(), "night-shift".into()]);
+    assert_eq!(*known.groups, ["ops", "night-shift"].map(Box::<str>::from));
     assert_eq!(*known.hash, ann);
     let known = users.account("bob b").expect("he is in the file");
     assert!(known.groups.is_empty());

@@ -1,79 +1,17 @@
 //! A web service is believed word for word, and one that misbehaves costs a bounded wait.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+mod peer;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::thread;
 
 use super::*;
 use crate::question::Password;
 use crate::secret::Secret;
 
-/// A web service of the test's own: each connection gets all requests answered by `script`, which
-/// may also keep the connection to itself.
-struct Peer {
-    address: SocketAddr,
-    requests: Arc<AtomicUsize>,
-}
-
-struct Asked {
-    head: String,
-    body: Value,
-}
-
-type Script = fn(&mut TcpStream, Asked);
-
-impl Peer {
-    fn new(script: Script) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
-        let address = listener.local_addr().expect("it has an address");
-        let requests = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&requests);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let counted = Arc::clone(&counted);
-                let stream = stream.expect("a client comes");
-                thread::spawn(move || serve(stream, &counted, script));
-            }
-        });
-        Self { address, requests }
-    }
-
-    fn requests(&self) -> usize {
-        self.requests.load(Ordering::Acquire)
-    }
-}
-
-fn serve(mut stream: TcpStream, counted: &AtomicUsize, script: Script) {
-    let mut reader = BufReader::new(stream.try_clone().expect("it can be cloned"));
-    loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            match reader.read_line(&mut head) {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
-            }
-        }
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
-        let length = length.map_or(0, |length| length.parse().expect("a number"));
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).expect("it comes whole");
-        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        counted.fetch_add(1, Ordering::AcqRel);
-        script(&mut stream, Asked { head, body });
-    }
-}
-
-fn say(stream: &mut TcpStream, status: &str, body: &str) {
-    let length = body.len();
-    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}");
-    stream
-        .write_all(answer.as_bytes())
-        .expect("the client listens");
-}
+use peer::{Asked, Peer, Script, say};
 
 fn settings(peer: &Peer) -> HookSettings {
     HookSettings {
@@ -166,11 +104,11 @@ fn the_service_is_told_all_and_its_answer_is_taken_whole() {
     };
     assert_eq!(proven.method, "http");
     assert_eq!(proven.user.as_deref(), Some("Ann"));
-    assert_eq!(*proven.groups, ["ops".into()]);
+    assert_eq!(*proven.groups, ["ops"].map(Box::<str>::from));
     let claims = [("line", "3"), ("plant", "north")];
     assert_eq!(
         *proven.claims,
-        claims.map(|(name, value)| (name.into(), value.into()))
+        claims.map(|(name, value)| (Box::<str>::from(name), Box::<str>::from(value)))
     );
     assert_eq!(proven.rules.as_deref(), Some("[1]"));
     assert_eq!(proven.expires_unix_sec, Some(1_050));
