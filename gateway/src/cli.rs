@@ -52,8 +52,8 @@ pub struct RunArgs {
     /// Take MQTT here [default: 127.0.0.1:1883]; may be given again; replaces every [listen.*]
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Vec<SocketAddr>,
-    /// Let everybody in who shows neither user name nor password, also from other machines; replaces
-    /// [auth] chain
+    /// Let everybody in who shows neither user name nor password, also from other machines;
+    /// replaces [auth] chain
     #[arg(long)]
     pub anonymous: bool,
     /// Brokers of the cluster `main` [default: an embedded Kafka]

@@ -169,7 +169,8 @@ pub struct ConnectArgs {
     )]
     pub at_once: u32,
     /// Clients without sockets behind a TUN device, for millions; as root, in a network namespace
-    /// with a gateway on 0.0.0.0, --anonymous, and --target 10.255.255.254:PORT. They drop by reset.
+    /// with a gateway on 0.0.0.0, --anonymous, and --target 10.255.255.254:PORT. They drop by
+    /// reset.
     #[arg(long, conflicts_with_all = [
         "threads", "rate", "subscribe_own", "churn", "publishers", "reconnect", "farewell",
         "tls", "ws"

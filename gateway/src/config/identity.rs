@@ -1,4 +1,4 @@
-//! `[auth]` but for SCRAM: by which methods clients prove who they are, and what each of them needs.
+//! `[auth]` but for SCRAM: by which methods clients prove who they are, and what each needs.
 //!
 //! ```text
 //! [auth] chain ---- for every listener without ----> [listen.NAME] auth
@@ -136,7 +136,7 @@ pub(super) fn methods(
     Some((methods, place))
 }
 
-/// Gives every listener its methods, and says where somebody could come in whom nothing was said of.
+/// Gives every listener its methods, and says where others could come in and nothing says who may.
 pub(super) fn settle(
     listeners: &mut [Listener],
     places: &[Place],

@@ -50,7 +50,7 @@ pub enum Note {
     Rules(Rules),
     /// Other users and keys are in force, for those who come.
     Chains(Chains),
-    /// Who a stranger of yours is: the one with this socket, if it is still the one with this serial.
+    /// Who a stranger of yours is: the one with this socket, if it still has this serial.
     Verdict {
         ring: u8,
         conn: Conn,

@@ -92,6 +92,10 @@ impl Shard {
     }
 
     fn on_peer_name(&mut self, socket: Socket, result: Result<SocketAddr, i32>) {
+        let peer = result.as_ref().ok().map(SocketAddr::ip);
+        if self.world.on_peer_of_stranger(socket, peer) {
+            return;
+        }
         match result {
             Ok(peer) => self.greet_from(socket, Some(peer.ip())),
             // Most often it has gone already; whoever cannot be told from a stranger is none of

@@ -30,7 +30,7 @@ use super::admit::Entrance;
 use super::client::Client;
 use super::clients::ClientRef;
 use super::prove::Proof;
-use super::world::{Socket, World};
+use super::world::{Order, Socket, World};
 use crate::limits::{
     ASKED_PER_SHARD_MAX, EXPIRIES_SWEEP_MIN, FAILURE_FORGIVE, FAILURE_HOLD, FAILURE_HOLD_MAX,
     FAILURES_PER_MIN, HELD_OFF_ADDRESSES_MAX, TICK,
@@ -54,6 +54,8 @@ pub struct GatePlan {
 pub(super) struct Gate {
     plan: GatePlan,
     asked: HashMap<Socket, Asked>,
+    /// Where strangers come from whose sockets were asked; `None` where they would not say.
+    peers: HashMap<Socket, Option<IpAddr>>,
     last_serial: u32,
     /// Addresses that have shown wrong passwords too often.
     holdoffs: Holdoffs<AddressGroup>,
@@ -62,10 +64,14 @@ pub(super) struct Gate {
     expiries: BinaryHeap<Reverse<(u32, u32, u16)>>,
 }
 
-/// A stranger that the doorkeeper was asked about.
-struct Asked {
-    serial: u32,
-    verdict: Option<Verdict>,
+/// A stranger whose bytes wait.
+enum Asked {
+    /// For where it comes from.
+    Peer,
+    /// For the doorkeeper's answer.
+    Verdict { serial: u32 },
+    /// For its predecessor alone.
+    Nothing(Verdict),
 }
 
 impl Gate {
@@ -79,6 +85,7 @@ impl Gate {
         Self {
             plan,
             asked: HashMap::new(),
+            peers: HashMap::new(),
             last_serial: 0,
             holdoffs: Holdoffs::new(terms, HELD_OFF_ADDRESSES_MAX, key),
             grouping: Grouping::default(),
@@ -89,22 +96,40 @@ impl Gate {
     /// The stranger has come in or gone: a verdict that is on its way is for nobody.
     pub(super) fn forget(&mut self, socket: Socket) {
         self.asked.remove(&socket);
+        self.peers.remove(&socket);
     }
 
     /// Takes a verdict in; says whether somebody waits for it.
     fn on_verdict(&mut self, socket: Socket, serial: u32, verdict: Verdict) -> bool {
         match self.asked.get_mut(&socket) {
-            Some(asked) if asked.serial == serial => {
-                asked.verdict = Some(verdict);
+            Some(asked @ Asked::Verdict { .. }) if asked.is_for(serial) => {
+                *asked = Asked::Nothing(verdict);
                 true
             }
             _ => false,
         }
     }
 
+    /// Takes in where a stranger comes from; says whether somebody waits for it.
+    fn on_peer(&mut self, socket: Socket, peer: Option<IpAddr>) -> bool {
+        let is_awaited = matches!(self.asked.get(&socket), Some(Asked::Peer));
+        if is_awaited {
+            self.asked.remove(&socket);
+            self.peers.insert(socket, peer);
+        }
+        is_awaited
+    }
+
     /// Gives back the memory of a storm that is over.
     pub(super) fn shrink(&mut self) {
         super::thrift::shrink_map(&mut self.asked);
+        super::thrift::shrink_map(&mut self.peers);
+    }
+}
+
+impl Asked {
+    fn is_for(&self, verdict: u32) -> bool {
+        matches!(self, Asked::Verdict { serial } if *serial == verdict)
     }
 }
 
@@ -132,11 +157,8 @@ impl World {
                     None => return Err(self.ask(socket, connect, bytes, &chain, question)),
                 }
             }
-            Some(Asked { verdict: None, .. }) => return Err(self.park(socket, bytes)),
-            Some(Asked {
-                verdict: Some(verdict),
-                ..
-            }) => verdict.clone(),
+            Some(Asked::Peer | Asked::Verdict { .. }) => return Err(self.park(socket, bytes)),
+            Some(Asked::Nothing(verdict)) => verdict.clone(),
         };
         match verdict {
             Verdict::Allowed(proven) => Ok(Some(Proof::from(*proven))),
@@ -193,8 +215,20 @@ impl World {
     }
 
     fn address_of(&self, socket: Socket) -> Option<IpAddr> {
-        let origin = self.links.origins.get(&socket)?;
-        origin.address.map(|address| address.ip())
+        let told = self.links.origins.get(&socket);
+        let told = told.and_then(|origin| origin.address).map(|one| one.ip());
+        let peers = self.gate.as_ref().map(|gate| &gate.peers);
+        told.or_else(|| peers?.get(&socket).copied().flatten())
+    }
+
+    /// A socket has said where it comes from; says whether it was asked for that here.
+    pub(super) fn on_peer_of_stranger(&mut self, socket: Socket, peer: Option<IpAddr>) -> bool {
+        let gate = self.gate.as_mut();
+        let is_awaited = gate.is_some_and(|gate| gate.on_peer(socket, peer));
+        if is_awaited {
+            self.behind.call_up(socket);
+        }
+        is_awaited
     }
 
     /// What was verified by whoever ended TLS.
@@ -231,14 +265,27 @@ impl World {
         let Some(gate) = self.gate.as_mut() else {
             return self.reject(socket, Close::Internal);
         };
+        if gate.asked.len() >= ASKED_PER_SHARD_MAX {
+            self.book().bounds_hit.add(crate::bound::ASKED, 1);
+            return self.refuse_stranger(socket, connect, Refusal::Busy);
+        }
+        let door = self.links.door(socket);
+        if question.address.is_none()
+            && !gate.peers.contains_key(&socket)
+            && !door.is_relayed()
+            && let Some(is_ipv6) = door.is_ipv6()
+        {
+            // Only who is worth the work is worth the question, and a balancer's own address
+            // stands for nobody.
+            gate.asked.insert(socket, Asked::Peer);
+            self.orders.push(Order::AskPeer { socket, is_ipv6 });
+            self.expect_connect(socket);
+            return self.park(socket, bytes);
+        }
         let group = question.address.map(|address| gate.grouping.of(address));
         if group.is_some_and(|group| gate.holdoffs.held(now_millis, &group).is_some()) {
             self.book().auth_held_off.add(1);
             return self.refuse_with(socket, connect.version, Reason::ConnectionRateExceeded);
-        }
-        if gate.asked.len() >= ASKED_PER_SHARD_MAX {
-            self.book().bounds_hit.add(crate::bound::ASKED, 1);
-            return self.refuse_stranger(socket, connect, Refusal::Busy);
         }
         gate.last_serial = gate.last_serial.wrapping_add(1);
         let serial = gate.last_serial;
@@ -252,8 +299,7 @@ impl World {
             });
             mailbox.ring_bell();
         };
-        let verdict = None;
-        gate.asked.insert(socket, Asked { serial, verdict });
+        gate.asked.insert(socket, Asked::Verdict { serial });
         let asked = gate.plan.doorkeeper.ask(chain, question, Box::new(answer));
         if asked.is_err() {
             gate.forget(socket);

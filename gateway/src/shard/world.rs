@@ -94,6 +94,13 @@ pub(super) enum Order {
     CancelReceive(Socket),
     /// Read on: nothing is armed.
     Poll(Socket),
+    /// Ask a stranger's socket where it comes from.
+    AskPeer {
+        /// The socket.
+        socket: Socket,
+        /// Whether it is one of IPv6.
+        is_ipv6: bool,
+    },
     /// Say this to a stranger.
     Say {
         /// The socket.
@@ -434,19 +441,6 @@ impl World {
     /// The shard that a client id lives on.
     pub(super) fn home(&self, client_id: &str) -> usize {
         (self.clients.hash(client_id) % self.shard_count as u64) as usize
-    }
-
-    /// A client id that no one else has and whose home is here \[MQTT-3.1.3-6\].
-    pub(super) fn assign_id(&mut self) -> String {
-        loop {
-            self.assigned_count += 1;
-            // The process-wide hash is seeded at random, so ids do not repeat after a restart.
-            let seed = format!("{}/{}", self.index, self.assigned_count);
-            let id = format!("auto-{:016x}", self.clients.hash(&seed));
-            if self.home(&id) == self.index && self.clients.by_id(&id).is_none() {
-                return id;
-            }
-        }
     }
 
     /// Puts what stands in `scratch` to the account of a client, to be sent when the turn ends.

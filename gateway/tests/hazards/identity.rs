@@ -167,7 +167,7 @@ fn a_token_must_be_signed_by_a_known_key_and_hold_now() {
 
 #[test]
 fn a_connection_ends_with_the_token_that_it_came_by() {
-    let gateway = start("[\"jwt\"]", JWT);
+    let gateway = start("[\"jwt\"]", &format!("{JWT}leeway_secs = 0\n"));
     let claims = format!("{{\"sub\":\"ann\",\"exp\":{}}}", now_unix_sec() + 2);
     let short = token("{\"alg\":\"HS256\"}", &claims, SECRET);
     let before = gateway.metrics();
@@ -320,13 +320,14 @@ fn a_web_service_that_hangs_holds_nobody_up_but_who_waits_for_it() {
         let password = number.to_string();
         client.send(&shown(V5, "d1", Some("ann"), Some(&password)).encode());
         let (stream, _) = hook.accept().expect("it is asked anew");
-        answer(stream, status, body);
+        let request = answer(stream, status, body);
+        assert!(request.contains("\"address\":\"127.0.0.1\""), "{request}");
         assert_eq!(client.expect(CONNACK).reason(), reason, "{status} {body}");
     }
 }
 
-/// Reads a request to its end and answers it once.
-fn answer(mut stream: TcpStream, status: &str, body: &str) {
+/// Reads a request to its end and answers it once; what it was.
+fn answer(mut stream: TcpStream, status: &str, body: &str) -> String {
     let mut request = Vec::new();
     let mut chunk = [0; 4096];
     while !request.ends_with(b"}") {
@@ -340,6 +341,7 @@ fn answer(mut stream: TcpStream, status: &str, body: &str) {
     stream
         .write_all([head.as_bytes(), body.as_bytes()].concat().as_slice())
         .expect("the gateway reads");
+    String::from_utf8_lossy(&request).into_owned()
 }
 
 #[test]
