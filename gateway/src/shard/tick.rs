@@ -122,7 +122,7 @@ impl World {
         let now_tick = self.now_tick;
         let mut overdue = Vec::new();
         // Each deadline lies as far ahead as was agreed then: how much of that is cut off now?
-        let cut_ticks = match self.is_impatient {
+        let cut_ticks = match self.pardon.is_impatient {
             true => self.connect_ticks_max.saturating_sub(IMPATIENT_TICKS),
             false => 0,
         };

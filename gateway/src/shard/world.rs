@@ -275,9 +275,7 @@ pub(super) struct World {
     pub shed: Shed,
     /// How much clients may take.
     pub quota: Quota,
-    /// Slots or memory are short: who says nothing is not waited for as long as usual.
-    pub is_impatient: bool,
-    /// Until when nobody's silence counts.
+    /// How long silence is borne.
     pub pardon: Pardon,
     /// Lines about single connections that may still be written this second.
     pub log_budget: LogBudget,
@@ -343,15 +341,15 @@ impl World {
     /// A world with nothing in it but what was in the store.
     pub(super) fn new(mut plan: WorldPlan) -> Self {
         let (handle, recovered) = plan.store.take().unzip();
-        let mut world = Self::empty(plan, Keeper::new(handle));
+        let key = plan.hasher.hash_one("profiles");
+        let mut world = Self::empty(plan, Keeper::new(handle), key);
         if let Some(recovered) = recovered {
             world.restore(recovered);
         }
         world
     }
 
-    fn empty(plan: WorldPlan, keeper: Keeper) -> Self {
-        let key = plan.hasher.hash_one("profiles");
+    fn empty(plan: WorldPlan, keeper: Keeper, key: u64) -> Self {
         Self {
             index: plan.index,
             shard_count: plan.shard_count,
@@ -416,7 +414,6 @@ impl World {
             draining: false,
             shed: Shed::default(),
             quota: Quota::default(),
-            is_impatient: false,
             pardon: Pardon::default(),
             log_budget: LogBudget::default(),
             assigned_count: 0,

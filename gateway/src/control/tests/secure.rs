@@ -100,11 +100,11 @@ fn under_tls_the_token_is_asked_for_and_whoever_speaks_plainly_gets_nothing() {
     assert_eq!(status, 200);
     assert!(text.contains("tributary_connections"), "{text}");
     let mut stream = TcpStream::connect(plane.address).expect("it listens");
-    write!(
-        stream,
-        "GET /metrics HTTP/1.1\r\nauthorization: Bearer {TOKEN}\r\n\r\n"
-    )
-    .expect("a fresh socket has room");
+    // At once: the first byte that is no TLS may end the connection.
+    let request = format!("GET /metrics HTTP/1.1\r\nauthorization: Bearer {TOKEN}\r\n\r\n");
+    stream
+        .write_all(request.as_bytes())
+        .expect("a fresh socket has room");
     let mut said = Vec::new();
     // An alert at most.
     let _ = stream.read_to_end(&mut said);
