@@ -1,5 +1,5 @@
-//! Clients within TLS and WebSockets: every server is verified, tickets are used, and each failure has
-//! its name.
+//! Clients within TLS and WebSockets: every server is verified, tickets are used, and each failure
+//! has its name.
 
 mod support;
 
