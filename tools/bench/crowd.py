@@ -14,7 +14,7 @@ class Crowd:
 
     def __init__(self, server, connections, *options, address=None, before=()):
         self.json = FOLDER / f"crowd-{time.monotonic_ns()}.json"
-        self.errors = FOLDER / "crowd.err"
+        self.errors = self.json.with_suffix(".err")
         command = [*before, LOADGEN, "connect", "--target", address or server.address]
         command += ["--connections", str(connections), "--connack-wait", "60", "--reconnect"]
         command += ["--server-pid", str(server.pid), "--json", str(self.json), *options]
@@ -44,6 +44,7 @@ class Crowd:
             raise RuntimeError(f"{self.command}: exit code {self.process.returncode}: {said}")
         report = json.loads(self.json.read_text())
         self.json.unlink()
+        self.errors.unlink()
         return report
 
     def let_go(self):

@@ -38,8 +38,8 @@ def key(who):
 
 
 def _path(name):
-    """Absolute, since a configuration may be read from elsewhere."""
-    return str(FOLDER.resolve() / name)
+    """From the repository's root, where everything is started: a report then names no machine's."""
+    return str(FOLDER / name)
 
 
 def _openssl(*words):

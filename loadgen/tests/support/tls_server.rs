@@ -1,5 +1,5 @@
-//! A server that speaks MQTT 3.1.1 within TLS by rustls, a WebSocket, or both; one thread per
-//! client.
+//! A server that speaks MQTT 3.1.1 within TLS by rustls, a WebSocket, or both, with a thread for
+//! each client.
 
 use super::pki::{Authority, Identity};
 use super::websocket::Socketed;
