@@ -104,7 +104,10 @@ mod tests {
                 begun += std::iter::from_fn(|| budget.take(false).then_some(())).count();
                 budget.on_tick(1);
             }
-            assert_eq!(begun, begun_count, "{per_sec} per second, and what was there");
+            assert_eq!(
+                begun, begun_count,
+                "{per_sec} per second, and what was there"
+            );
         }
     }
 
