@@ -7,9 +7,9 @@
 use crate::config::Handshakes;
 use crate::limits::TICKS_PER_SEC;
 
-/// Handshakes that may still begin, in tenths of one. Each tick brings a tenth of a second's, and no
-/// more than that is saved up: a second's worth begun at once would keep all clients waiting for a
-/// quarter of one.
+/// Handshakes that may still begin, in tenths of one. Each tick brings a tenth of a second's, and
+/// no more than that is saved up: a second's worth begun at once would keep all clients waiting for
+/// a quarter of one.
 pub(super) struct Budget {
     plan: Handshakes,
     full: i64,
