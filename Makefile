@@ -4,7 +4,7 @@ MINUTES ?= 10
 SECONDS ?= 3
 CONNECTIONS ?= 1000000
 
-.PHONY: help demo test fuzz bench bench-mqtt c1m compare chaos
+.PHONY: help demo test fuzz bench bench-mqtt bench-tls c1m compare chaos
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "make %-10s %s\n", $$1, $$2 }'
@@ -46,3 +46,8 @@ bench-mqtt: ## measure subscriptions, deliveries and the store beside mosquitto,
 	cargo build --release --locked --quiet -p tributary -p tributary-loadgen --bins \
 	  --example store_choice
 	@tools/bench/bench.py --subject mqtt-server --seconds $(SECONDS)
+
+bench-tls: ## measure TLS clients, handshakes, messages, storms and rules, SECONDS=3 per trial
+	@tools/setup.sh bench
+	cargo build --release --locked --quiet -p tributary -p tributary-loadgen
+	@tools/bench/bench.py --subject tls --seconds $(SECONDS)

@@ -67,6 +67,8 @@ def start_gateway(connections, listen="127.0.0.1:0", route=NULL_ROUTE):
     config = FOLDER / "gateway.toml"
     config.write_text(f"[shards]\nmax_connections = {room}\n{route}")
     command = [GATEWAY, "run", "--config", str(config), "--listen", listen]
+    if not listen.startswith("127."):
+        command.append("--anonymous")  # Its network namespace keeps everybody else out.
     return _start("gateway", command + ["--control", "127.0.0.1:0"])
 
 

@@ -3,7 +3,8 @@
 #
 #     tools/setup.sh demo     a C toolchain, for librdkafka, jemalloc and AWS-LC, and OpenSSL, for
 #                             Kafka by TLS; Rust is there
-#     tools/setup.sh test     also Java and Maven for a real Kafka, stock MQTT clients, kcat
+#     tools/setup.sh test     also Java and Maven for a real Kafka, stock MQTT clients, kcat,
+#                             HAProxy, Nginx, Redis and MariaDB
 #     tools/setup.sh bench    also valgrind, which counts instructions
 #     tools/setup.sh c1m      beside the demo's: Python, and what makes a network namespace
 #
@@ -19,6 +20,13 @@ has() { command -v "$1" > /dev/null 2>&1; }
 missing=()
 # want PACKAGE COMMAND: the package, unless the command is there already.
 want() { has "$2" || missing+=("$1"); }
+
+# Servers that the tests start themselves: whoever has them not yet shall not get a service.
+servers=()
+# want_server PACKAGE COMMAND [SERVICE]
+want_server() {
+  has "$2" || has "/usr/sbin/$2" || { missing+=("$1"); servers+=("${3:-$2}"); }
+}
 
 want_demo() {
   has cargo || die "Rust is missing: install 1.93 or later (https://rustup.rs), then try again"
@@ -40,6 +48,7 @@ want_test() {
   want mosquitto mosquitto
   want mosquitto-clients mosquitto_pub
   want kcat kcat
+  want openssl openssl
   want python3 python3
   has python3 && python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
   want nodejs node
@@ -47,6 +56,11 @@ want_test() {
   want golang-go go
   want util-linux flock
   want iproute2 ip
+  want_server redis-server redis-server
+  want_server mariadb-server mariadbd mariadb
+  want_server haproxy haproxy
+  want_server nginx-light nginx
+  [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || missing+=(libnginx-mod-stream)
 }
 
 want_bench() {
@@ -83,10 +97,25 @@ install_missing() {
     as_root=(sudo)
   fi
   say "installing by apt: $packages"
+  keep_services_down
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq < /dev/null
   # shellcheck disable=SC2086 # a list of package names
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends $packages < /dev/null > /dev/null
+  # Nor at the next boot.
+  if [ ${#servers[@]} -gt 0 ] && [ -d /run/systemd/system ]; then
+    "${as_root[@]}" systemctl disable --quiet "${servers[@]}"
+  fi
+}
+
+# Debian starts what it installs unless this file says no (policy-rc.d); Nginx would take port 80.
+keep_services_down() {
+  local policy=/usr/sbin/policy-rc.d
+  [ ${#servers[@]} -gt 0 ] && [ ! -e "$policy" ] || return 0
+  # shellcheck disable=SC2064 # as it is now
+  trap "${as_root[*]} rm -f $policy" EXIT
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" > /dev/null
+  "${as_root[@]}" chmod 755 "$policy"
 }
 
 case ${1:-} in

@@ -83,7 +83,7 @@ summary() {
   for name in "${names[@]}"; do
     grep -hE '^test .* FAILED$|^FAIL |^error' "$logs/$name.log" | head -n 10 | sed "s/^/$name: /"
   done
-  grep -h '^advisories: not checked' "$logs/deny.log"
+  grep -hE '^(advisories|unit): not checked' "$logs/deny.log" "$logs/unit.log"
   printf 'total %d s\n\n%d passed, %d failed\n' $((SECONDS - began_at)) $all_passed $all_failed
   [ $all_failed -eq 0 ]
 }

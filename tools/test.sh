@@ -72,6 +72,11 @@ stock_clients() { # stock_clients LOGS [--durable]
   gateway/tests/stock/run.py --gateway "$gateway" --logs "target/test-logs/$1" "${@:2}"
 }
 
+balancers() {
+  "$stock_python/bin/python" gateway/tests/stock/balancers.py --gateway "$gateway" \
+    --logs target/test-logs
+}
+
 # A test that was ended from outside leaves its Kafka behind: end those that lie in our own folder.
 end_stray_kafkas() {
   local folder
@@ -97,6 +102,8 @@ step stock-kafka    stock kafka
 step stock-embedded stock embedded
 step stock-clients  stock_clients clients
 step stock-durable  stock_clients durable --durable
+step balancers      balancers
+step unit           tools/unit.py --gateway "$gateway"
 step scram          python3 gateway/tests/stock/scram.py --gateway "$gateway"
 finish hazards
 begin chaos         tools/chaos.py --minutes 2

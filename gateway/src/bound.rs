@@ -12,7 +12,11 @@ pub const NAMES: &[&str] = &[
     "held",
     "exchanges",
     "listener",
+    "quota",
     "half_open",
+    "profiles",
+    "asked",
+    "addresses",
 ];
 
 /// A client left too many answers unread: its socket is no longer read.
@@ -35,5 +39,13 @@ pub const HELD: usize = 7;
 pub const EXCHANGES: usize = 8;
 /// A listener has all the clients it may have: the newcomer is turned away.
 pub const LISTENER: usize = 9;
+/// There is no room for one more account: its owner goes unbounded.
+pub const QUOTA: usize = 10;
 /// Too many TLS handshakes have begun: the one that has waited longest is closed.
-pub const HALF_OPEN: usize = 10;
+pub const HALF_OPEN: usize = 11;
+/// Too many kinds of clients, as the rules tell them apart: one of another kind is turned away.
+pub const PROFILES: usize = 12;
+/// Too many strangers wait until it is known who they are: one more is turned away with 0x89.
+pub const ASKED: usize = 13;
+/// Too many addresses have shown wrong passwords: one more is not remembered.
+pub const ADDRESSES: usize = 14;

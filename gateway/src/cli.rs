@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use tributary_access::rule::Action;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -15,6 +16,9 @@ Examples:
   tributary check --config new.toml --moves gw.toml
                                              which share of the devices changes its cluster
   tributary doctor --connections 1000000     say which limits of this host are in the way
+  tributary passwd /etc/tributary/passwd ann add a user, or give one a new password
+  tributary acl test --config gw.toml --user ann --client dev1 publish dev/dev1/state
+                                             whether the rules of [access] allow it, and which
 
 Settings come from, first wins: the command line, the environment (TRIBUTARY_SECTION__KEY, as in
 TRIBUTARY_LISTEN__MQTT__ADDRESS=0.0.0.0:1883), the file, the defaults.
@@ -24,8 +28,8 @@ SIGTERM and SIGINT drain: no new clients, wait for Kafka's acknowledgements, flu
 
 Exit codes:
   0  fine
-  1  refused to start, with a sentence that says why and what to do
-  2  wrong usage
+  1  refused to start, with a sentence that says why and what to do; `acl test`: denied
+  2  wrong usage; `acl test`: also when the file is wrong
   3  a service objective was missed (tributary-loadgen only)";
 
 /// What was asked for.
@@ -34,6 +38,8 @@ pub enum Command {
     Run(RunArgs),
     Check(CheckArgs),
     Doctor(DoctorArgs),
+    AclTest(AclTestArgs),
+    Passwd(PasswdArgs),
 }
 
 /// What the command line says about a run; whatever it leaves open the environment, the file and
@@ -46,6 +52,10 @@ pub struct RunArgs {
     /// Take MQTT here [default: 127.0.0.1:1883]; may be given again; replaces every [listen.*]
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Vec<SocketAddr>,
+    /// Let everybody in who shows neither user name nor password, also from other machines;
+    /// replaces [auth] chain
+    #[arg(long)]
+    pub anonymous: bool,
     /// Brokers of the cluster `main` [default: an embedded Kafka]
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
     pub kafka: Vec<String>,
@@ -112,6 +122,65 @@ pub struct DoctorArgs {
     pub json: bool,
 }
 
+/// What to ask the rules.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct AclTestArgs {
+    /// The TOML file with the rules, with the environment as it is now
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// The user name that the client has proven [default: it has none]
+    #[arg(long, value_name = "U")]
+    pub user: Option<String>,
+    /// The client id
+    #[arg(long, value_name = "C")]
+    pub client: String,
+    /// A group that it is in; may be given again
+    #[arg(long, value_name = "G")]
+    pub group: Vec<String>,
+    /// A claim that it has shown; may be given again
+    #[arg(long, value_name = "NAME=VALUE", value_parser = claim)]
+    pub claim: Vec<(String, String)>,
+    /// The QoS of the message, or that is asked for
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(value_parser = clap::value_parser!(u8).range(0..=2))]
+    pub qos: u8,
+    /// The message is to be retained
+    #[arg(long)]
+    pub retain: bool,
+    /// What it wants to do: publish, subscribe, receive or retain
+    #[arg(value_name = "ACTION", value_parser = action)]
+    pub action: Action,
+    /// The topic; for subscribe a filter, shared or not
+    #[arg(value_name = "TOPIC")]
+    pub topic: String,
+}
+
+/// What to change in a file of users.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct PasswdArgs {
+    /// The file that [auth.users] names; it is made if it is not there
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The user
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// The groups that the user is in from now on, for rules to speak of [default: as they are]
+    #[arg(long, value_name = "GROUP[,..]")]
+    pub groups: Option<String>,
+    /// Take the user out
+    #[arg(long, conflicts_with = "groups")]
+    pub delete: bool,
+}
+
+fn claim(pair: &str) -> Result<(String, String), String> {
+    let (name, value) = pair.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_string(), value.to_string()))
+}
+
+fn action(word: &str) -> Result<Action, String> {
+    Action::from_word(word).ok_or_else(|| "write publish, subscribe, receive or retain".into())
+}
+
 /// Carries MQTT from very many devices into Kafka, and acknowledges only what Kafka has
 #[derive(Parser)]
 #[command(name = "tributary", version, after_help = EXAMPLES)]
@@ -138,6 +207,22 @@ enum Named {
     /// Changes nothing. Looks at the limits of the shell or the unit it runs in, so run it where
     /// the gateway will run. Exits 1 when so many connections do not fit.
     Doctor(DoctorArgs),
+    /// Add a user to a file of users, or give one a new password
+    ///
+    /// Asks for the password, or takes the first line of stdin where that is no terminal. Comments
+    /// and order of the file stay.
+    Passwd(PasswdArgs),
+    /// Ask the rules of [access]
+    #[command(subcommand)]
+    Acl(Acl),
+}
+
+#[derive(Subcommand)]
+enum Acl {
+    /// Say whether a client may do something, and which rule says so
+    ///
+    /// Exits 0 when it may, 1 when it may not, 2 when there is no answer. Starts nothing.
+    Test(AclTestArgs),
 }
 
 impl From<Cli> for Command {
@@ -147,6 +232,8 @@ impl From<Cli> for Command {
             Some(Named::Run(args)) => Command::Run(args),
             Some(Named::Check(args)) => Command::Check(args),
             Some(Named::Doctor(args)) => Command::Doctor(args),
+            Some(Named::Passwd(args)) => Command::Passwd(args),
+            Some(Named::Acl(Acl::Test(args))) => Command::AclTest(args),
         }
     }
 }

@@ -39,6 +39,10 @@ pub mod transport_fault;
 
 pub mod overload;
 
+pub mod quota;
+
 pub mod tls;
+
+pub mod seal;
 
 pub mod limits;

@@ -34,6 +34,9 @@ pub const LINK_BYTES: usize = 6;
 /// What it remembers beside that where a listener takes TLS; what that points to comes on top.
 pub const SEAL_BYTES: usize = 16;
 
+/// What it remembers of a client whose user or address has quotas.
+pub const OWNERS_BYTES: usize = 16;
+
 /// One step of coarse time: keep-alive, deadlines and housekeeping are counted in it.
 pub const TICK: Duration = Duration::from_millis(100);
 /// Ticks in a second.
@@ -102,6 +105,25 @@ pub const HELD_MESSAGES_MAX: usize = 64 << 10;
 pub const COMMANDS_WITH_SESSION_MAX: usize = 16;
 /// Strangers of one shard that are proving who they are.
 pub const EXCHANGES_PER_SHARD_MAX: usize = 16 << 10;
+/// Kinds of clients that a shard tells apart, where there are rules: those whom the same rules
+/// concern, and who have the same groups and claims, are one.
+pub const PROFILES_PER_SHARD_MAX: usize = 64 << 10;
+/// Clients that get the profiles of new rules in one turn.
+pub const RENEWALS_PER_TURN: usize = 256;
+/// Strangers of one shard about whom somebody is asked.
+pub const ASKED_PER_SHARD_MAX: usize = 16 << 10;
+/// Addresses of which a shard remembers wrong passwords.
+pub const HELD_OFF_ADDRESSES_MAX: usize = 64 << 10;
+/// Ends of proofs on a shard below which it does not pay to look whose connections are gone.
+pub const EXPIRIES_SWEEP_MIN: usize = 1024;
+/// Wrong passwords of one address that are forgiven at once, and per minute.
+pub const FAILURES_PER_MIN: u32 = 30;
+/// How long an address is held off the first time, at most, and when that is forgotten.
+pub const FAILURE_HOLD: Duration = Duration::from_secs(10);
+/// See above.
+pub const FAILURE_HOLD_MAX: Duration = Duration::from_secs(10 * 60);
+/// See above.
+pub const FAILURE_FORGIVE: Duration = Duration::from_secs(60 * 60);
 /// Turns for which a newcomer waits while the connection that it takes over goes on talking.
 pub const BEHIND_TURNS_MAX: u8 = 64;
 /// Names of groups that a shard remembers for the messages in its sessions.
@@ -120,6 +142,12 @@ pub const HOT_READS: u8 = 4;
 pub const HOT_QUIET_SECS: u32 = 10;
 /// Connections demoted per second and shard: each needs a cancel, whose cost grows with the ring.
 pub const DEMOTIONS_PER_SEC_MAX: usize = 512;
+
+/// Bytes of memory that glommio locks per shard.
+pub const LOCKED_BYTES_PER_SHARD: u64 = 512 << 10;
+
+/// Longest certificate chain or key of the control plane.
+pub const CONTROL_PEM_BYTES_MAX: u64 = 1 << 20;
 
 /// Clients told to leave per tick and shard while draining: a storm elsewhere is not our goal.
 pub const DRAIN_CLIENTS_PER_TICK: usize = 2_000;
@@ -146,6 +174,26 @@ pub const STALL_TICKS_MIN: u32 = 2;
 /// take to be read before anyone's silence counts.
 pub const CATCH_UP_TICKS: u32 = 2 * TICKS_PER_SEC;
 
+/// Users, and as many addresses, with an account at one time: 45 B each. Whoever finds no room goes
+/// unbounded by it.
+pub const QUOTA_KEYS_MAX: usize = 1 << 21;
+/// Locks over them.
+pub const QUOTA_STRIPES: usize = 64;
+/// Lots of tokens that a shard borrows per second for an owner that uses its rate up.
+pub const QUOTA_LOTS_PER_SEC: u64 = 10;
+/// Ticks after which a lot that is not used goes back.
+pub const QUOTA_LOT_IDLE_TICKS: u32 = TICKS_PER_SEC;
+/// Clients held up by a quota that a shard lets try again in one tick.
+pub const QUOTA_WAKES_PER_TICK: usize = 4_096;
+/// Meters, accounts and hold-offs looked at per tick for those that nothing is owed to.
+pub const QUOTA_SWEEP_PER_TICK: usize = 1_024;
+/// Messages that tokens are grabbed for at once, for what may be in one read.
+pub const QUOTA_GRAB_MESSAGES_MAX: u32 = 1_024;
+/// Client ids of one shard that are watched for coming over and over: 29 B each. Whoever finds no
+/// room is not watched.
+pub const FLAPPING_KEYS_PER_SHARD_MAX: usize = 1 << 20;
+/// Ticks between two lines about the same quota on one shard.
+pub const QUOTA_LINE_TICKS_MIN: u32 = 10 * TICKS_PER_SEC;
 /// TLS handshakes of one shard that have begun and not ended; each holds 4 to 6 KB, and 30 KB at
 /// most. The one that has waited longest makes room for the next.
 pub const HALF_OPEN_PER_SHARD_MAX: usize = 4_096;

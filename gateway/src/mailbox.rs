@@ -15,7 +15,7 @@ use crossbeam_queue::SegQueue;
 use tributary_ring::Wake;
 
 pub use commands::Commands;
-pub use note::{Note, Search, ToGroup};
+pub use note::{Chains, Note, Rules, Search, ToGroup};
 
 use crate::kafka::{Outcome, ReportSink};
 use crate::limits::{NOTE_BYTES_PER_SHARD_MAX, NOTES_PER_SHARD_MAX};

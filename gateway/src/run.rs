@@ -1,20 +1,27 @@
 //! `tributary run`: builds the parts, ties them together, and takes them down in order.
 //!
 //! ```text
-//!  settings -> lanes (embedded Kafka first) -> routes -> listeners -> shards -> control -> ready
+//!  settings -> listeners, control bound -> no longer root -> lanes (embedded Kafka first)
+//!           -> routes -> shards -> control serves -> ready
 //!  signal   -> not ready -> shards drain -> lanes flush -> control stops -> exit 0
 //! ```
 
+mod acl;
 mod check;
 mod common;
 mod doors;
 mod downlinks;
+mod identity;
 mod lanes;
 mod layout;
 mod listening;
 mod memory;
+mod passwd;
+mod reload;
+mod rights;
 mod shards;
 mod signals;
+mod supervisor;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -35,6 +42,7 @@ use crate::control::{self, ControlHandle, ControlState, Readiness};
 use crate::mailbox::{Mailbox, Mailboxes};
 use crate::store::Store;
 use crate::{bound, kafka, log, transport_fault};
+pub use acl::acl_test;
 pub use check::check;
 use common::Common;
 use doors::Doors;
@@ -42,6 +50,9 @@ use downlinks::Downlinks;
 use lanes::Lanes;
 use layout::Layout;
 use listening::{Opened, SocketFiles};
+pub use passwd::passwd;
+use reload::Reload;
+use rights::Account;
 use shards::Parts;
 
 /// How long shards may take to close what is left once the time to drain is over.
@@ -66,7 +77,8 @@ pub fn run(args: &RunArgs) -> Result<(), Refusal> {
     let settings = config::load(args, std::env::vars(), lanes::check_routes)
         .map_err(|faults| faults.to_string())?;
     log::init(settings.log.format, settings.log.level)?;
-    let gateway = Gateway::start(&settings)?;
+    rights::harden(&settings.process)?;
+    let gateway = Gateway::start(args, &settings)?;
     gateway.announce();
     gateway.serve(Duration::from_secs(settings.drain.timeout_secs))
 }
@@ -88,18 +100,26 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn start(settings: &Settings) -> Result<Self, Refusal> {
+    fn start(args: &RunArgs, settings: &Settings) -> Result<Self, Refusal> {
         let started = Instant::now();
+        let account = Account::find(&settings.process)?;
         let layout = Layout::plan(&settings.shards, settings.listeners.len())?;
         let doors = Doors::build(&settings.listeners)?;
         let opened = Opened::listeners(&settings.listeners, &layout)?;
+        let bound = control::Bound::open(&settings.control).map_err(|error| error.to_string())?;
+        if let Some(account) = account {
+            opened.socket_files.give_to(&account)?;
+            account.assume(&settings.process, layout.shards)?;
+        }
+        memory::tidy_in_background();
         let mailboxes = mailboxes(layout.shards)?;
         let lanes = Lanes::start(settings, layout.shards, &mailboxes)?;
         let mut common = Common::prepare(settings, layout.shards, &mailboxes)?;
         let books = books(layout.shards);
         let happenings = channel();
         // Caught from here on, so that a signal during start-up still ends in an orderly way.
-        signals::watch(happenings.0.clone(), doors.clone())?;
+        let reload = Reload::new(args, settings, &mailboxes, doors.clone(), bound.seal());
+        signals::watch(happenings.0.clone(), reload)?;
         let parts = Parts {
             settings,
             layout: &layout,
@@ -112,19 +132,19 @@ impl Gateway {
         let hasher = common.hasher.clone();
         let downlinks = Downlinks::start(settings, &lanes, &mailboxes, hasher)?;
         let readiness = Arc::new(Readiness::new());
-        let (control, control_address) = control::serve(
-            settings.control.address,
-            ControlState {
-                books,
-                lanes: lanes.stats(),
-                downlinks: downlinks.tallies(),
-                readiness: Arc::clone(&readiness),
-                routes: settings.routes.clone(),
-                token: settings.control.token.clone(),
-                started,
-            },
-        )
-        .map_err(|error| error.to_string())?;
+        let control_address = bound.address;
+        let state = ControlState {
+            books,
+            lanes: lanes.stats(),
+            downlinks: downlinks.tallies(),
+            readiness: Arc::clone(&readiness),
+            routes: settings.routes.clone(),
+            token: settings.control.token.clone(),
+            started,
+        };
+        let service = common.identity.take_service();
+        let control = bound.serve(state, service);
+        let control = control.map_err(|error| error.to_string())?;
         tracing::info!(
             shards = layout.shards,
             rings_per_shard = layout.rings_per_shard,
@@ -161,6 +181,7 @@ impl Gateway {
         let _ = stdout
             .write_all(lines.as_bytes())
             .and_then(|()| stdout.flush());
+        supervisor::tell("READY=1");
     }
 
     /// Waits for the end, and brings it about in order.
@@ -177,6 +198,7 @@ impl Gateway {
         let deadline = Instant::now() + drain_max;
         tracing::info!(seconds_max = drain_max.as_secs(), "draining");
         self.readiness.on_draining();
+        supervisor::tell("STOPPING=1");
         self.socket_files.remove();
         self.downlinks.stop();
         self.mailboxes.0.iter().for_each(Mailbox::order_drain);

@@ -26,11 +26,14 @@ mod deliver;
 mod door;
 mod events;
 mod filling;
+mod finish;
 mod frames;
+mod gate;
 mod gather;
 mod groups;
 mod handoff;
 mod handshakes;
+mod holds;
 mod keep;
 mod link;
 mod log_budget;
@@ -39,7 +42,9 @@ mod notes;
 mod offer;
 mod owners;
 mod pause;
+mod permission;
 mod prove;
+mod quota;
 mod restore;
 mod retain;
 mod seals;
@@ -53,6 +58,7 @@ mod subscribe;
 mod thrift;
 mod tick;
 mod turn;
+mod turn_away;
 mod wheel;
 mod wills;
 mod world;
@@ -66,6 +72,8 @@ use tributary_ring::{Ring, RingAddress, RingOptions};
 
 use approach::Passage;
 pub use door::Door;
+pub use gate::GatePlan;
+pub use quota::QuotaPlan;
 pub use shed::ShedPlan;
 pub use world::WorldPlan;
 
@@ -73,6 +81,7 @@ use crate::mailbox::Mailboxes;
 use gather::Gather;
 use newcomers::Newcomers;
 use owners::Owners;
+use quota::Quota;
 use shed::Shed;
 use stall::Probe;
 use world::World;
@@ -109,6 +118,8 @@ pub struct ShardPlan {
     pub meeting: Arc<Meeting>,
     /// From when on newcomers are turned away.
     pub shed: ShedPlan,
+    /// What clients, users and addresses may take.
+    pub quota: QuotaPlan,
 }
 
 /// Where the shards exchange the addresses of their rings before the first accept.
@@ -230,6 +241,10 @@ impl Shard {
         );
         let mut world = World::new(plan.world);
         world.shed = Shed::new(plan.shed);
+        world.quota = Quota::new(plan.quota);
+        if world.quota.asks_address() {
+            world.links.remember_all();
+        }
         let shard = Self {
             planes,
             filling: 0,

@@ -18,6 +18,8 @@ pub struct Counts {
     pub connects_refused: u64,
     pub reconnects: u64,
     pub connections_ended: u64,
+    pub handshakes_full: u64,
+    pub handshakes_resumed: u64,
     pub subscriptions_granted: u64,
     pub subscriptions_refused: u64,
     pub sent: u64,
@@ -47,6 +49,8 @@ impl Counts {
         self.connects_refused += other.connects_refused;
         self.reconnects += other.reconnects;
         self.connections_ended += other.connections_ended;
+        self.handshakes_full += other.handshakes_full;
+        self.handshakes_resumed += other.handshakes_resumed;
         self.subscriptions_granted += other.subscriptions_granted;
         self.subscriptions_refused += other.subscriptions_refused;
         self.sent += other.sent;

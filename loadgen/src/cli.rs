@@ -1,8 +1,10 @@
 //! The command line: every flag, its default and its examples.
 
 mod deliver;
+mod way;
 
 pub use deliver::DeliverArgs;
+pub use way::WayArgs;
 
 use crate::clock::secs_to_ns;
 use crate::codec::Version;
@@ -33,7 +35,13 @@ const CONNECT_EXAMPLES: &str = "\
       --subscribe-own --churn 2 --hold 60
   # A million in one process, with two storms: the curve of who is back stands in the JSON:
   tributary-loadgen connect --target 127.0.0.1:1883 --connections 1000000 --version 5 \\
-      --drop reset --storms 2 --json c1m.json";
+      --drop reset --storms 2 --json c1m.json
+  # 50,000 over TLS, who come back by the tickets that they were given:
+  tributary-loadgen connect --target 127.0.0.1:8883 --tls ca.pem --tls-name localhost \\
+      --tls-resume --connections 50000 --storms 1
+  # 100 over a WebSocket in TLS:
+  tributary-loadgen connect --target 127.0.0.1:8084 --tls ca.pem --tls-name localhost \\
+      --ws /mqtt --connections 100";
 
 const PUBLISH_EXAMPLES: &str = "\
   # 1,000 devices, 10,000 messages per second in all, PUBACK latency from the intended time:
@@ -121,6 +129,7 @@ impl ClientArgs {
     pub fn plan(&self, clients: u32) -> Result<Plan, Failure> {
         Ok(Plan {
             target: self.target,
+            way: None,
             version: self.version,
             run: RunId::from_name(&self.run),
             clients,
@@ -142,6 +151,8 @@ impl ClientArgs {
 pub struct ConnectArgs {
     #[command(flatten)]
     pub clients: ClientArgs,
+    #[command(flatten)]
+    pub way: WayArgs,
     /// Clients to connect.
     #[arg(
         long, value_name = "N", default_value_t = 1_000, value_parser = clap::
@@ -158,9 +169,11 @@ pub struct ConnectArgs {
     )]
     pub at_once: u32,
     /// Clients without sockets behind a TUN device, for millions; as root, in a network namespace
-    /// with a gateway on 0.0.0.0, and --target 10.255.255.254:PORT. They drop by reset.
+    /// with a gateway on 0.0.0.0, --anonymous, and --target 10.255.255.254:PORT. They drop by
+    /// reset.
     #[arg(long, conflicts_with_all = [
-        "threads", "rate", "subscribe_own", "churn", "publishers", "reconnect", "farewell"
+        "threads", "rate", "subscribe_own", "churn", "publishers", "reconnect", "farewell",
+        "tls", "ws"
     ])]
     pub stateless: bool,
     /// A client that is refused or loses its connection comes back.
@@ -217,6 +230,8 @@ pub struct ConnectArgs {
 pub struct PublishArgs {
     #[command(flatten)]
     pub clients: ClientArgs,
+    #[command(flatten)]
+    pub way: WayArgs,
     /// Devices that publish.
     #[arg(
         long = "clients", value_name = "N", default_value_t = 100, value_parser = clap::

@@ -1,6 +1,7 @@
 //! Every way a client's connection can end: each has one name in table and JSON.
 
 use crate::codec::Malformed;
+use crate::fault::{FrameFault, TlsFault, UpgradeFault};
 use rustix::io::Errno;
 use std::fmt;
 
@@ -14,6 +15,14 @@ pub enum Close {
     Refused(u8),
     /// No CONNACK within the time allowed.
     NoConnack,
+    /// The TLS handshake failed.
+    Handshake(TlsFault),
+    /// It did not come to its end within the time allowed.
+    NoHandshake,
+    /// The server closed in the midst of it.
+    EndedInHandshake,
+    /// There is no WebSocket where it was asked for.
+    NotUpgraded(UpgradeFault),
     /// The server closed before it sent a CONNACK.
     EndedBeforeConnack,
     /// The server closed without a word.
@@ -23,6 +32,10 @@ pub enum Close {
     /// recv(2) or send(2) failed: mostly a reset.
     Broken(i32),
     Malformed(Malformed),
+    /// TLS failed after its handshake.
+    Tls(TlsFault),
+    /// The server broke the rules of WebSockets.
+    WebSocket(FrameFault),
     /// A packet that has no place at this point of the conversation.
     OutOfTurn,
     /// An acknowledgement for a packet id that is not in flight.
@@ -49,6 +62,21 @@ impl Close {
         }
     }
 
+    /// The same end seen from within a TLS handshake.
+    pub fn in_handshake(self) -> Self {
+        match self {
+            Self::Tls(fault) => Self::Handshake(fault),
+            Self::NoConnack => Self::NoHandshake,
+            Self::Broken(_) | Self::Ended => Self::EndedInHandshake,
+            other => other,
+        }
+    }
+
+    /// Whether the server is to hear why, by an alert of TLS.
+    pub fn has_alert(self) -> bool {
+        matches!(self, Self::Tls(_) | Self::Handshake(_))
+    }
+
     /// Whether it was our own doing.
     pub fn is_ours(self) -> bool {
         matches!(self, Self::Churned | Self::Dropped)
@@ -61,6 +89,10 @@ impl Close {
             Self::NotReached(_)
                 | Self::NoPort
                 | Self::Refused(_)
+                | Self::Handshake(_)
+                | Self::NoHandshake
+                | Self::EndedInHandshake
+                | Self::NotUpgraded(_)
                 | Self::NoConnack
                 | Self::EndedBeforeConnack
         )
@@ -80,11 +112,17 @@ impl fmt::Display for Close {
             Self::NoPort => write!(f, "no free source port"),
             Self::Refused(code) => write!(f, "CONNACK 0x{code:02x}"),
             Self::NoConnack => write!(f, "no CONNACK in time"),
+            Self::Handshake(fault) => write!(f, "TLS handshake: {fault}"),
+            Self::NoHandshake => write!(f, "no TLS handshake in time"),
+            Self::EndedInHandshake => write!(f, "closed during the TLS handshake"),
+            Self::NotUpgraded(fault) => write!(f, "no WebSocket: {fault}"),
             Self::EndedBeforeConnack => write!(f, "closed before CONNACK"),
             Self::Ended => write!(f, "closed by the server"),
             Self::Disconnect(code) => write!(f, "DISCONNECT 0x{code:02x}"),
             Self::Broken(raw) => write!(f, "broken: {}", Errno::from_raw_os_error(*raw)),
             Self::Malformed(malformed) => write!(f, "malformed answer: {malformed}"),
+            Self::Tls(fault) => write!(f, "TLS: {fault}"),
+            Self::WebSocket(fault) => write!(f, "WebSocket: {fault}"),
             Self::OutOfTurn => write!(f, "answer out of turn"),
             Self::UnknownPacketId => write!(f, "answer for an unknown packet id"),
             Self::NoPingresp => write!(f, "no PINGRESP in time"),

@@ -42,7 +42,8 @@ pub fn run(args: &ConnectArgs) -> Result<(), Failure> {
     for storm in 1..=args.storms {
         goes_on = goes_on && one_storm(args, &mut course, storm)?;
     }
-    if goes_on {
+    // Whoever ends a run early wants to know what became of what was published.
+    if goes_on || course.drive.take_interrupt() {
         course.drive.stage.call_last();
         let stage = std::sync::Arc::clone(&course.drive.stage);
         course.drive.watch(|_, _| stage.all_finished());
@@ -109,6 +110,7 @@ fn plan(args: &ConnectArgs) -> Result<Plan, Failure> {
             farewell: args.farewell,
             publishers: args.publishers,
         },
+        way: args.way.read(args.clients.target)?,
         filters: args.filters.clone(),
         publish: (args.publishers > 0).then_some(publish),
         ..args.clients.plan(args.connections)?

@@ -18,6 +18,7 @@ use crate::publisher::Publisher;
 use crate::sources::Sources;
 use crate::stage::Stage;
 use crate::stamp;
+use crate::tunnel::Tunnels;
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll;
@@ -57,6 +58,8 @@ pub struct Engine {
     epoll: OwnedFd,
     devices: Vec<Device>,
     sources: Sources,
+    /// What MQTT goes through; `None` is nothing, and costs nothing.
+    tunnels: Option<Tunnels>,
     opener: Opener,
     pings: Option<Round>,
     pacer: Option<Pacer>,
@@ -66,6 +69,8 @@ pub struct Engine {
     connected: u64,
     settled: u64,
     read: Box<[u8]>,
+    /// What was read, once it is out of its tunnel.
+    inner: Vec<u8>,
     out: Vec<u8>,
     cared_ns: u64,
     cpu_ns: u64,
@@ -95,6 +100,7 @@ impl Engine {
                 .map(|place| device(&plan, first, place))
                 .collect(),
             sources: Sources::new(plan.target, clients, plan.source_addresses, thread),
+            tunnels: Tunnels::new(plan.way.as_ref(), clients),
             opener: Opener::new(now_ns, connect_rate, clients, opening_max, wait_ns),
             pings: Round::new(now_ns, ping_secs, clients),
             pacer: None,
@@ -104,6 +110,7 @@ impl Engine {
             connected: 0,
             settled: 0,
             read: vec![0; READ_BYTES].into(),
+            inner: Vec::new(),
             out: Vec::new(),
             cared_ns: now_ns,
             cpu_ns: 0,
@@ -330,11 +337,16 @@ impl Engine {
         }
     }
 
-    fn say_goodbye(&self, slot: u32) {
+    fn say_goodbye(&mut self, slot: u32) {
         let device = &self.devices[slot as usize];
         if let Some(socket) = device.socket.as_ref().filter(|_| device.unsent.is_empty()) {
+            self.out.clear();
+            self.out.extend_from_slice(&encode::DISCONNECT);
+            if let Some(tunnels) = &mut self.tunnels {
+                tunnels.seal_last(slot, &mut self.out);
+            }
             // Whether it arrives makes no difference: the socket closes next.
-            let _ = send(socket, &encode::DISCONNECT, SendFlags::NOSIGNAL);
+            let _ = send(socket, &self.out, SendFlags::NOSIGNAL);
         }
     }
 

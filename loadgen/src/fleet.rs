@@ -18,6 +18,7 @@ use crate::plan::Plan;
 use crate::rings::Rings;
 use crate::sources::Sources;
 use crate::stage::Stage;
+use crate::tunnel::Tunnels;
 use client::{Client, State};
 use rustc_hash::FxHashMap;
 use std::io;
@@ -51,6 +52,8 @@ pub struct Fleet {
     owners: Vec<Box<[u32]>>,
     clients: Box<[Client]>,
     sources: Sources,
+    /// What MQTT goes through; `None` is nothing, and costs nothing.
+    tunnels: Option<Tunnels>,
     opener: Opener,
     pings: Option<Round>,
     churn: Option<Round>,
@@ -101,6 +104,7 @@ impl Fleet {
             rings,
             clients: vec![Client::AWAY; count as usize].into(),
             sources: Sources::new(plan.target, count, plan.source_addresses, thread),
+            tunnels: Tunnels::new(plan.way.as_ref(), count),
             opener: Opener::new(now_ns, connect_rate, count, plan.opening_max, wait_ns),
             pings: Round::new(now_ns, ping_secs, count),
             churn: Round::new(now_ns, 1.0 / plan.fleet.churn_per_sec, count),

@@ -24,11 +24,14 @@ pub mod rings;
 pub mod device;
 pub mod publisher;
 
+pub mod tunnel;
+
 pub mod books;
 pub mod stage;
 
 pub mod cli;
 pub mod plan;
+pub mod way;
 
 pub mod sockets;
 pub mod sources;
@@ -36,6 +39,7 @@ pub mod sources;
 pub mod close;
 pub mod codec;
 pub mod failure;
+pub mod fault;
 
 pub mod in_flight;
 pub mod ledger;

@@ -2,12 +2,15 @@
 
 use crate::codec::Version;
 use crate::stamp::RunId;
+use crate::way::Way;
 use clap::ValueEnum;
 use std::net::SocketAddr;
 
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub target: SocketAddr,
+    /// What is between MQTT and TCP; `None` is nothing.
+    pub way: Option<Way>,
     pub version: Version,
     pub run: RunId,
     pub clients: u32,
@@ -93,6 +96,7 @@ mod tests {
     fn the_shares_of_the_threads_cover_every_device_once() {
         let mut plan = Plan {
             target: "127.0.0.1:1".parse().expect("an address"),
+            way: None,
             version: Version::V5,
             run: RunId(0),
             clients: 11,

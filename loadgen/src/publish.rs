@@ -71,6 +71,7 @@ fn plan(args: &PublishArgs) -> Result<Plan, Failure> {
     Ok(Plan {
         connect_rate: args.connect_rate,
         reconnect: true,
+        way: args.way.read(args.clients.target)?,
         publish: Some(publish),
         ..args.clients.plan(args.count)?
     })
@@ -143,6 +144,8 @@ fn table(args: &PublishArgs, ran: &Ran, report: &Report) -> Table {
     ));
     table.row("elapsed", format!("{secs:.2} s"));
     table.row("connected", grouped(counts.connects_made));
+    table.count_if_any("TLS handshakes, full", counts.handshakes_full);
+    table.count_if_any("TLS handshakes, resumed", counts.handshakes_resumed);
     table.row(
         "sent",
         format!(

@@ -74,7 +74,8 @@ impl Stateless {
         if target.ip().octets()[0] != 10 || plan.clients > CLIENTS_MAX {
             return Err(io::Error::other(
                 "--stateless wants a --target in 10.0.0.0/8, the far end of its device: \
-                 10.255.255.254, with a gateway that listens on 0.0.0.0 in this network namespace",
+                 10.255.255.254, with a gateway that listens on 0.0.0.0, --anonymous, in this \
+                 network namespace",
             ));
         }
         let name = format!("tributary{}", std::process::id() % 1_000_000);

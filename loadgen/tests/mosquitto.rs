@@ -4,7 +4,8 @@ mod support;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use support::{loadgen, mosquitto};
+use support::pki::Authority;
+use support::{loadgen, mosquitto, mosquitto_with};
 
 #[test]
 fn mosquitto_answers_every_quality_in_both_versions() {
@@ -64,6 +65,69 @@ fn subscriptions_and_pings_are_answered() {
         "{run:?}"
     );
     assert!(run.count("pings_answered") >= 200, "{run:?}");
+}
+
+#[test]
+fn mosquitto_answers_within_tls() {
+    let authority = Authority::new();
+    let identity = authority.sign("gateway.test");
+    let (chain, key) = (identity.chain.path(), identity.key.path());
+    let lines = format!("certfile {chain}\nkeyfile {key}\n");
+    let Some(broker) = mosquitto_with(&lines) else {
+        return;
+    };
+    let target = ["--target", &broker.address];
+    let tls = ["--tls", authority.pem.path(), "--tls-name", "gateway.test"];
+    let fleet = [
+        "connect",
+        "--connections",
+        "20",
+        "--subscribe-own",
+        "--tls-resume",
+    ];
+    let active = [
+        "--hold",
+        "1.5",
+        "--keepalive",
+        "1",
+        "--publishers",
+        "5",
+        "--storms",
+        "1",
+    ];
+    let run = loadgen(&[&fleet[..], &target, &active, &tls].concat());
+    assert_eq!((run.exit_code, run.count("held")), (0, 20), "{run:?}");
+    let handshakes = ["handshakes_full", "handshakes_resumed"].map(|name| run.count(name));
+    assert_eq!(handshakes, [20, 20], "{run:?}");
+    assert_eq!(run.count("subscriptions_granted"), 40, "{run:?}");
+    assert!(run.count("pings_answered") >= 15, "{run:?}");
+    assert!(run.count("sent") > 0, "{run:?}");
+    assert_eq!(run.count("sent"), run.count("acknowledged"), "{run:?}");
+    let load = [
+        "publish",
+        "--clients",
+        "5",
+        "--rate",
+        "0",
+        "--duration",
+        "0.3",
+    ];
+    let large = ["--payload", "70000", "--max-unacknowledged", "0"];
+    let run = loadgen(&[&load[..], &target, &large, &tls].concat());
+    assert_eq!(
+        (run.exit_code, run.count("connections_ended")),
+        (0, 0),
+        "{run:?}"
+    );
+    assert!(run.count("acknowledged") > 0, "{run:?}");
+}
+
+#[test]
+fn a_server_without_a_websocket_there_is_named_as_such() {
+    let Some(broker) = mosquitto() else { return };
+    let flags = ["--connections", "1", "--hold", "0", "--ws", "/mqtt"];
+    let run = loadgen(&[&["connect", "--target", &broker.address], &flags[..]].concat());
+    assert_eq!(run.count("connects_refused"), 1, "{run:?}");
 }
 
 #[test]

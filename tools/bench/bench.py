@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Measures one subject in one run on one machine and writes a folder in results/: `make bench` the
-main job, `make bench-mqtt` the MQTT server."""
+main job, `make bench-mqtt` the MQTT server, `make bench-tls` TLS and who may come in."""
 import argparse
 import os
 import sys
@@ -10,8 +10,10 @@ from datetime import date
 from pathlib import Path
 
 os.chdir(Path(__file__).resolve().parents[2])
+sys.path.append("tools")
 
-import connections  # noqa: E402 (the paths below are relative to the repository)
+import access  # noqa: E402 (the paths below are relative to the repository)
+import connections  # noqa: E402
 import device_to_device  # noqa: E402
 import fan_out  # noqa: E402
 import highest  # noqa: E402
@@ -20,16 +22,23 @@ import linger  # noqa: E402
 import load  # noqa: E402
 import matching  # noqa: E402
 import null_route  # noqa: E402
+import pki  # noqa: E402
 import report  # noqa: E402
 import servers  # noqa: E402
 import store  # noqa: E402
 import subscriptions  # noqa: E402
+import tls_handshakes  # noqa: E402
+import tls_idle  # noqa: E402
+import tls_many  # noqa: E402
+import tls_publish  # noqa: E402
+import tls_storm  # noqa: E402
 import to_kafka  # noqa: E402
 from trials import Trials  # noqa: E402
 
 SUBJECTS = {
     "main-job": (null_route, to_kafka, highest, linger, connections),
     "mqtt-server": (device_to_device, fan_out, store, subscriptions, matching),
+    "tls": (tls_idle, tls_handshakes, tls_publish, tls_storm, tls_many, access),
 }
 # Below this many seconds per trial a run is a look, not a measurement: one round is enough.
 FULL_SECONDS_MIN = 3
@@ -57,7 +66,7 @@ class Bench:
         told = ("cpu_us", "acknowledged_per_sec", "p50_ms", "p99_ms", "user_bytes",
                 "resident_bytes", "slab_bytes", "secs", "refused", "lost", "unread",
                 "delivered_per_sec", "return_cpu_us", "disk_bytes", "faults", "instructions",
-                "nanoseconds")
+                "nanoseconds", "first_cpu_us", "resumed", "during_p99_ms", "shed", "missing")
         figures = {name: trial["figures"][name] for name in told if name in trial["figures"]}
         text = "  ".join(f"{name} {value:,.3f}" for name, value in figures.items())
         busy = f"  (others {trial['others_cores']:.2f} cores)"
@@ -77,6 +86,8 @@ def main():
     load_before, bench = os.getloadavg()[0], Bench(args.seconds)
     if not servers.mosquitto_program():
         print("bench: no mosquitto here, so that the control is missing")
+    if args.subject == "tls":
+        pki.make()
     with _kafka(args.real_kafka, questions, rounds) as kafka_pid:
         bench.kafka_pids = [kafka_pid] if kafka_pid else []
         if kafka_pid:

@@ -18,9 +18,9 @@ QUIET_SECS = 0.25
 QUIET_CPU_SHARE = 0.04
 
 
-def publish(server, seconds, *options, run=None, ledger=None):
+def publish(server, seconds, *options, run=None, ledger=None, clients=CLIENTS):
     """One `publish`; returns the trial. Latencies in ms, rates per second."""
-    command = [LOADGEN, "publish", "--target", server.address, "--clients", str(CLIENTS)]
+    command = [LOADGEN, "publish", "--target", server.address, "--clients", str(clients)]
     command += ["--payload", str(PAYLOAD_BYTES), "--duration", str(seconds), *options]
     command += ["--run", run] if run else []
     command += ["--ledger", str(ledger)] if ledger else []
@@ -87,9 +87,29 @@ def connect(server, connections, *options):
         connected=raw["per_sec"]["connected"] * raw["counts"]["connect_secs"],
         refused=raw["counts"]["connects_refused"],
         secs=raw["counts"]["connect_secs"],
+        connected_per_sec=raw["per_sec"]["connected"],
+        server_cores=raw["server"]["cpu_secs"] / raw["counts"]["connect_secs"],
         cpu_us=raw["server"]["cpu_us_per_connect"],
         p99_ms=raw["latency_ms"]["connect"]["p99"],
     )
+    return trial
+
+
+def storm(server, connections, *options):
+    """Clients who connect, drop by reset and come back at once; CPU of the server for both."""
+    command = [LOADGEN, "connect", "--target", server.address, "--connections", str(connections)]
+    command += ["--connack-wait", "30", "--hold", "1", "--rest", "1", "--storms", "1"]
+    trial = _measured(server, command + ["--drop", "reset", *options], EXTRA_SECS_MAX)
+    counts, figures = trial["loadgen"]["counts"], trial["figures"]
+    del counts["curve"]
+    for name, wanted in (("first", "connect"), ("return", "return")):
+        phase = next(phase for phase in counts["phases"] if phase["name"] == wanted)
+        if phase["connected_after"] < connections:
+            raise RuntimeError(f"{phase['connected_after']} connected by " + " ".join(command))
+        figures[f"{name}_cpu_us"] = phase["server"]["cpu_secs"] * 1e6 / connections
+        figures[f"{name}_per_sec"] = connections / phase["secs"]
+    for kind in ("full", "resumed"):
+        figures[f"handshakes_{kind}"] = counts.get(f"handshakes_{kind}", 0)
     return trial
 
 

@@ -17,6 +17,12 @@ reach Kafka?
 The question: what do subscriptions, deliveries and a store that survives cost the gateway, beside
 mosquitto on the same machine in the same run where it can do the same?
 """,
+    "tls": """# {date}: TLS and who may come in, measured
+
+The question: what do a client, a handshake and a message within TLS cost the gateway, beside plain
+ones and beside mosquitto on the same machine in the same run, and what do the others notice when a
+fleet comes back at once?
+""",
 }
 HEAD = """
 | | |

@@ -33,6 +33,7 @@ class Server:
         self.name = name
         self.process = process
         self.pid = process.pid
+        self.addresses = addresses
         self.address = addresses["mqtt"]
         self.control = addresses.get("control")
         self.kafka = addresses.get("kafka")
@@ -70,8 +71,10 @@ def floor(threads=1):
 
 @contextmanager
 def gateway(config="", shards=0, helpers=()):
-    """`config` is TOML; without it there is the embedded Kafka. 0 shards: one per core."""
-    command = [GATEWAY, "run", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"]
+    """`config` is TOML, with listeners of its own or none; without it there is the embedded Kafka.
+    0 shards: one per core."""
+    command = [GATEWAY, "run", "--control", "127.0.0.1:0"]
+    command += [] if "[listen." in config else ["--listen", "127.0.0.1:0"]
     if config:
         (FOLDER / "gateway.toml").write_text(config)
         command += ["--config", str(FOLDER / "gateway.toml")]
@@ -94,6 +97,10 @@ def to_kafka(topic, linger_ms=None):
 def local_store(folder=STORE):
     """The null route, with sessions on disk."""
     return NULL_ROUTE + f'[store]\nkind = "local"\npath = "{folder}"\n'
+
+
+def core_count():
+    return len(os.sched_getaffinity(0))
 
 
 def fresh(folder):

@@ -50,12 +50,18 @@ pub enum Close {
     UpgradeRefused,
     /// A frame of a WebSocket client was wrong, or too many were empty.
     WebSocketViolation,
+    /// More messages in a time than a quota allows.
+    MessageRate,
+    /// More bytes in a time than a quota allows.
+    QuotaExceeded,
     /// A TLS handshake went wrong.
     TlsFailed,
     /// A TLS handshake took too long, or so many others had begun that its place was needed.
     TlsUnfinished,
     /// What came after a TLS handshake was no record of its connection.
     TlsViolation,
+    /// What the client has proven itself by has ended.
+    ProofExpired,
     /// A fault of ours in handling this client; the others go on.
     Internal,
 }
@@ -73,7 +79,7 @@ pub enum Loudness {
 
 impl Close {
     /// One name per kind, in the order of [`Close::index`]: metric labels and log fields.
-    pub const NAMES: [&'static str; 26] = [
+    pub const NAMES: [&'static str; 29] = [
         "client_disconnect",
         "client_disconnect_with_will",
         "peer_closed",
@@ -96,9 +102,12 @@ impl Close {
         "proxy_missing",
         "upgrade_refused",
         "websocket_violation",
+        "message_rate",
+        "quota_exceeded",
         "tls_failed",
         "tls_unfinished",
         "tls_violation",
+        "proof_expired",
         "internal",
     ];
 
@@ -127,10 +136,13 @@ impl Close {
             Self::ProxyMissing => 19,
             Self::UpgradeRefused => 20,
             Self::WebSocketViolation => 21,
-            Self::TlsFailed => 22,
-            Self::TlsUnfinished => 23,
-            Self::TlsViolation => 24,
-            Self::Internal => 25,
+            Self::MessageRate => 22,
+            Self::QuotaExceeded => 23,
+            Self::TlsFailed => 24,
+            Self::TlsUnfinished => 25,
+            Self::TlsViolation => 26,
+            Self::ProofExpired => 27,
+            Self::Internal => 28,
         }
     }
 
@@ -163,10 +175,14 @@ impl Close {
             Self::KeepAlive => Some(Reason::KeepAliveTimeout),
             Self::TakenOver => Some(Reason::SessionTakenOver),
             Self::ReceiveMaximum => Some(Reason::ReceiveMaximumExceeded),
-            Self::OutQueueFull | Self::ReassemblyFull => Some(Reason::QuotaExceeded),
+            Self::MessageRate => Some(Reason::MessageRateTooHigh),
+            Self::OutQueueFull | Self::ReassemblyFull | Self::QuotaExceeded => {
+                Some(Reason::QuotaExceeded)
+            }
             Self::PublishRefused => Some(Reason::ImplementationSpecificError),
             Self::Violation(reason) => Some(reason),
             Self::ServerDrain => Some(Reason::ServerShuttingDown),
+            Self::ProofExpired => Some(Reason::MaximumConnectTime),
             Self::Internal => Some(Reason::UnspecifiedError),
         }
     }

@@ -16,7 +16,10 @@ pub use balance::Balance;
 pub use cell::{Cells, Count, LABELS_MAX, Tally};
 pub use histogram::{Histogram, HistogramReading};
 
+use tributary_identity::Refusal;
+
 use crate::overload::Overload;
+use crate::quota;
 
 /// What the shard's vocabularies are called outside, in the order of their indices.
 ///
@@ -42,6 +45,9 @@ pub struct Names {
 
 /// The three of them, by their numbers.
 const QOS: &[&str] = &["0", "1", "2"];
+
+/// What a client does with a topic, in the order of the rules' own actions.
+const ACTIONS: &[&str] = &["publish", "subscribe", "receive", "retain"];
 
 /// Kinds of TLS handshakes, in the order in which [`ShardBooks::tls_handshakes`] counts them.
 const HANDSHAKES: &[&str] = &["full", "resumed"];
@@ -168,6 +174,16 @@ books! { names;
         "Bytes of the payloads of PUBLISH packets sent";
     auth_failures: Count = Count::new(), Counter "tributary_auth_failures" "",
         "Authentications that did not prove who the client is";
+    auth_refused: Tally<32> = Tally::new(Refusal::NAMES), Counter "tributary_auth_refused" "reason",
+        "Strangers who have not shown who they are, by reason";
+    auth_held_off: Count = Count::new(), Counter "tributary_auth_held_off" "",
+        "Strangers turned away since their address has shown too many wrong passwords";
+    takeovers_refused: Count = Count::new(), Counter "tributary_takeovers_refused" "",
+        "Clients turned away since another user has a session with their client id";
+    access_denied: Tally<4> = Tally::new(ACTIONS), Counter "tributary_access_denied" "action",
+        "What clients asked for and the rules deny, by action";
+    access_revoked: Count = Count::new(), Counter "tributary_access_revoked" "",
+        "Subscriptions taken away since the rules no longer allow them";
     sessions: Count = Count::new(), Gauge "tributary_sessions" "",
         "Sessions, of clients connected now and of those that are away";
     sessions_expired: Count = Count::new(), Counter "tributary_sessions_expired" "",
@@ -220,6 +236,8 @@ books! { names;
         "Newcomers turned away because of overload, by reason";
     overloaded: Tally<8> = Tally::new(Overload::NAMES), Gauge "tributary_overloaded" "reason",
         "Shards that turn newcomers away now, by reason";
+    quota_hits: Tally<16> = Tally::new(quota::NAMES), Counter "tributary_quota_hits" "quota",
+        "Times a quota held up or refused a message or a newcomer, by quota";
     event_delay_micros: Count = Count::new(), Gauge "tributary_event_delay_microseconds" "",
         "How long an event waits until its shard looks at it, smoothed; summed over the shards";
     stalled_millis: Count = Count::new(), Counter "tributary_stalled_milliseconds" "",

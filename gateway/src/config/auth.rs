@@ -34,8 +34,7 @@ struct Origin<'a> {
     line: String,
 }
 
-pub(super) fn users(top: &mut Section<'_>) -> Vec<ScramUser> {
-    let mut section = top.section("auth");
+pub(super) fn users(section: &mut Section<'_>) -> Vec<ScramUser> {
     let mut users = Users::default();
     for (name, text, place) in section.map("scram_users") {
         let (key, line) = ("scram_users", String::new());
@@ -47,12 +46,12 @@ pub(super) fn users(top: &mut Section<'_>) -> Vec<ScramUser> {
                 place: &place,
                 line,
             },
-            &mut section,
+            section,
         );
     }
     if let Some((path, place)) = section.text("scram_file") {
         match std::fs::read_to_string(&path) {
-            Ok(text) => users.read(&path, &text, &place, &mut section),
+            Ok(text) => users.read(&path, &text, &place, section),
             Err(error) => {
                 let wrong = format!("{path} cannot be read: {error}");
                 let right = "name a file with one NAME:CREDENTIAL per line";
@@ -60,7 +59,6 @@ pub(super) fn users(top: &mut Section<'_>) -> Vec<ScramUser> {
             }
         }
     }
-    section.close();
     users.list
 }
 

@@ -8,6 +8,7 @@ use tributary_transport::limits::PROXY_V2_BYTES_MAX;
 use tributary_transport::proxy::{Mode, Networks, Policy};
 
 use super::faults::Place;
+use super::identity::methods;
 use super::mqtt::{PACKET_BYTES_LEAST, PACKET_BYTES_LIMIT};
 use super::section::Section;
 use super::sections::CONNECTIONS_MAX;
@@ -26,14 +27,20 @@ const UNIX_MODE: u32 = 0o660;
 const NAMES_TAKEN: [&str; 2] = ["control", "kafka"];
 
 /// `--listen` replaces what the file and the environment say; with none at all, the default.
-pub(super) fn listeners(top: &mut Section<'_>, flags: &[SocketAddr]) -> Vec<Listener> {
+pub(super) fn listeners(
+    top: &mut Section<'_>,
+    flags: &[SocketAddr],
+) -> (Vec<Listener>, Vec<Place>) {
     let mut listeners: Vec<Listener> = Vec::new();
+    let mut places = Vec::new();
     for (name, entry) in top.named("listen") {
         let title = format!("[listen.{name}]");
         let Some(mut section) = top.child_of(title, entry) else {
             continue;
         };
+        let place = section.place_of("address");
         if let Some(listener) = listener(&mut section, name, &listeners) {
+            places.push(place);
             listeners.push(listener);
         }
         section.close();
@@ -47,11 +54,13 @@ pub(super) fn listeners(top: &mut Section<'_>, flags: &[SocketAddr]) -> Vec<List
         listeners = flags
             .map(|(index, address)| Listener::plain(name(index), *address))
             .collect();
+        places = vec![Place::Flag("--listen"); listeners.len()];
     }
     if listeners.is_empty() {
         listeners.push(Listener::plain("mqtt".to_string(), MQTT_ADDRESS));
+        places.push(Place::File);
     }
-    listeners
+    (listeners, places)
 }
 
 /// Reads every key, so that all that is wrong is said at once.
@@ -79,6 +88,7 @@ fn listener(section: &mut Section<'_>, name: String, others: &[Listener]) -> Opt
     let tls = tls::of_listener(section, &name, protocol, is_secure);
     let path = path(section, protocol);
     let proxy = proxy(section);
+    let auth = methods(section, "auth");
     let connections_max = section.number("max_connections", 1..=CONNECTIONS_MAX - 1);
     let packet_bytes_max =
         section.number("packet_bytes_max", PACKET_BYTES_LEAST..=PACKET_BYTES_LIMIT);
@@ -92,6 +102,7 @@ fn listener(section: &mut Section<'_>, name: String, others: &[Listener]) -> Opt
         // Both ranges end where the type does.
         connections_max: connections_max.map(|count| count as u32),
         packet_bytes_max: packet_bytes_max.map(|bytes| bytes as u32),
+        auth: auth.map(|(methods, _)| methods),
     })
 }
 

@@ -9,18 +9,22 @@
 //!                    faults <-- routes checked as a whole
 //! ```
 
+mod access;
 mod auth;
 mod clusters;
-mod control;
+pub mod control;
 mod destinations;
 mod document;
 mod downlinks;
 mod environment;
 mod faults;
 mod groups;
+mod hook;
+mod identity;
 mod listeners;
 mod mqtt;
 mod overload;
+mod quota;
 mod routes;
 mod section;
 mod sections;
@@ -34,12 +38,15 @@ use std::path::Path;
 
 use crate::cli::RunArgs;
 
+pub use access::{Access, OnDenied, Takeover};
 use document::Table;
 pub use faults::{Fault, Faults, Place};
+pub use hook::Hook;
+pub use identity::{Identity, Jwt, Method};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
     Address, Cluster, Control, Downlink, Drain, EMBEDDED_CLUSTER, Handshakes, Kafka, Listener, Log,
-    Mqtt, Overload, Protocol, QueueDrop, Settings, Shards, Sharing, Store, Token,
+    Mqtt, Overload, Process, Protocol, QueueDrop, Settings, Shards, Sharing, Store, Token,
 };
 
 /// The settings of a run with these arguments in this environment.
@@ -81,20 +88,27 @@ fn assemble(
     faults: &mut Faults,
 ) -> Settings {
     let mut top = section::Section::top(tree, faults);
-    let listeners = listeners::listeners(&mut top, &args.listen);
+    let (mut listeners, listener_places) = listeners::listeners(&mut top, &args.listen);
     let clusters = clusters::clusters(&mut top, &args.kafka);
     let groups = groups::groups(&mut top, &clusters);
     let (mut rules, places) = routes::read(&mut top);
     let (mut downlinks, downlink_places) = downlinks::read(&mut top);
     let node = downlinks::node(&mut top);
-    let mqtt = mqtt::mqtt(&mut top);
+    let mut mqtt = mqtt::mqtt(&mut top);
+    let quota = quota::quota(&mut top, &mut mqtt, &mut listeners);
     let store = store::store(&mut top);
-    let auth = auth::users(&mut top);
+    let mut section = top.section("auth");
+    let auth = auth::users(&mut section);
+    let identity = identity::identity(&mut section, args.anonymous);
+    section.close();
+    identity::settle(&mut listeners, &listener_places, &identity, &mut top);
+    let access = access::access(&mut top);
     let shards = sections::shards(&mut top, args);
     let control = control::control(&mut top, args.control);
     let overload = overload::overload(&mut top);
     let handshakes = tls::handshakes(&mut top);
     let drain = sections::drain(&mut top);
+    let process = sections::process(&mut top);
     let log = sections::log(&mut top);
     let kafka = destinations::settle(&mut rules, &places, &clusters, &groups, &mut top);
     let kafka =
@@ -112,11 +126,15 @@ fn assemble(
         mqtt,
         store,
         auth,
+        identity,
+        access,
         shards,
         control,
         overload,
+        quota,
         handshakes,
         drain,
+        process,
         log,
     }
 }

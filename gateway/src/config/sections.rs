@@ -7,7 +7,7 @@ use crate::log::Format;
 
 use super::faults::Place;
 use super::section::Section;
-use super::settings::{Drain, Log, Shards};
+use super::settings::{Drain, Log, Process, Shards};
 
 /// A ticket has 8 bits for the shard and 24 for the slot.
 const SHARDS_MAX: u64 = 1 << 8;
@@ -55,6 +55,41 @@ pub(super) fn drain(top: &mut Section<'_>) -> Drain {
     Drain {
         timeout_secs,
         server_reference,
+    }
+}
+
+pub(super) fn process(top: &mut Section<'_>) -> Process {
+    let mut section = top.section("process");
+    let mut name = |key| {
+        let (text, place) = section.text(key)?;
+        if text.is_empty() || text.contains(['\0', ':', '\n']) {
+            let wrong = format!("{text:?} is no name");
+            section.fault(
+                place,
+                key,
+                wrong,
+                "write a name as in /etc/passwd or /etc/group",
+            );
+            return None;
+        }
+        Some((text, place))
+    };
+    let (user, group) = (name("user"), name("group"));
+    if let (None, Some((_, place))) = (&user, &group) {
+        let right = "name a user too";
+        section.fault(
+            place.clone(),
+            "group",
+            "means nothing without a user",
+            right,
+        );
+    }
+    let core_dumps = section.boolean("core_dumps").unwrap_or(false);
+    section.close();
+    Process {
+        user: user.map(|(text, _)| text),
+        group: group.map(|(text, _)| text),
+        core_dumps,
     }
 }
 

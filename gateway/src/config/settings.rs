@@ -9,11 +9,15 @@ use tributary_tls::settings::ALPN_MQTT;
 use tributary_transport::limits::PROXY_V2_BYTES_MAX;
 use tributary_transport::proxy::{Mode, Networks, Policy};
 
+use super::access::Access;
+use super::identity::{Identity, Method};
 use crate::auth::ScramUser;
 use crate::cli::Descriptors;
 use crate::kafka::{Properties, downlink};
 use crate::log::Format;
+use crate::quota;
 use crate::route::{GroupRule, RouteRule};
+use crate::seal::SealFiles;
 use crate::tls::Tls;
 
 /// Everything one run is told, after command line, environment, file and defaults were merged.
@@ -36,11 +40,18 @@ pub struct Settings {
     pub store: Store,
     /// Who may come in by SCRAM-SHA-256; empty: enhanced authentication is not offered.
     pub auth: Vec<ScramUser>,
+    /// By which methods clients prove who they are besides.
+    pub identity: Identity,
+    /// `None`: everybody may do everything.
+    pub access: Option<Access>,
     pub shards: Shards,
     pub control: Control,
     pub overload: Overload,
+    /// What one client, user or address may take, and all of them.
+    pub quota: quota::Terms,
     pub handshakes: Handshakes,
     pub drain: Drain,
+    pub process: Process,
     pub log: Log,
 }
 
@@ -74,6 +85,8 @@ pub struct Listener {
     pub connections_max: Option<u32>,
     /// `None`: as `[mqtt]` says.
     pub packet_bytes_max: Option<u32>,
+    /// By which methods clients prove who they are. `None`: nobody asks.
+    pub auth: Option<Vec<Method>>,
 }
 
 impl Listener {
@@ -92,6 +105,7 @@ impl Listener {
             tls: None,
             connections_max: None,
             packet_bytes_max: None,
+            auth: None,
         }
     }
 }
@@ -279,6 +293,8 @@ pub struct Control {
     pub address: SocketAddr,
     /// Set whenever `address` is not loopback.
     pub token: Option<Token>,
+    /// Set whenever `address` is not loopback.
+    pub seal: Option<SealFiles>,
 }
 
 /// A secret that does not appear in logs.
@@ -298,6 +314,17 @@ pub struct Drain {
     pub timeout_secs: u64,
     /// Where clients are sent instead, told with reason 0x9C \[section 4.13\].
     pub server_reference: Option<String>,
+}
+
+/// Whom the process becomes, and what a crash may leave behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Process {
+    /// Who it is once its sockets are open. `None`: whoever has started it.
+    pub user: Option<String>,
+    /// `None`: the group of that user.
+    pub group: Option<String>,
+    /// Whether a crash may write the memory to disk, with every secret in it.
+    pub core_dumps: bool,
 }
 
 /// What is logged.

@@ -13,17 +13,21 @@ mod server;
 mod tests;
 
 use std::fmt;
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
+use tributary_identity::Service;
 
 use crate::books::ShardBooks;
-use crate::config::Token;
+use crate::config::control::exposed;
+use crate::config::{Control, Token};
 use crate::kafka::downlink::Tally;
 use crate::route::RouteRule;
+use crate::seal::Seal;
 
 pub use lanes::{LaneState, LaneStats};
 pub use readiness::{Phase, Readiness};
@@ -36,7 +40,7 @@ pub struct ControlState {
     pub downlinks: Vec<Arc<Tally>>,
     pub readiness: Arc<Readiness>,
     pub routes: Vec<RouteRule>,
-    /// Asked for by everything but `/healthz`, when set.
+    /// Asked for by everything but `/healthz` and the dashboard's page, when set.
     pub token: Option<Token>,
     pub started: Instant,
 }
@@ -69,30 +73,69 @@ impl fmt::Display for ControlError {
 
 impl std::error::Error for ControlError {}
 
-/// Starts the thread. The address returned is the one bound, also when port 0 was asked for.
-pub fn serve(
-    address: SocketAddr,
-    state: ControlState,
-) -> Result<(ControlHandle, SocketAddr), ControlError> {
-    if !address.ip().is_loopback() && state.token.is_none() {
-        return Err(ControlError(format!(
-            "control: {address} can be reached from outside and no token is set; \
-             set [control].token, or use 127.0.0.1"
-        )));
+/// A control plane that has its address, and serves nobody yet.
+pub struct Bound {
+    /// The one bound, also when port 0 was asked for.
+    pub address: SocketAddr,
+    listener: TcpListener,
+    seal: Option<Arc<Seal>>,
+}
+
+impl Bound {
+    /// Takes the address and reads the certificate, while both can still be had.
+    ///
+    /// # Errors
+    /// An address that is taken, or that would show the control plane to the world; a certificate
+    /// that cannot be used.
+    pub fn open(settings: &Control) -> Result<Self, ControlError> {
+        let (asked, has_token) = (settings.address, settings.token.is_some());
+        if let Some((wrong, right)) = exposed(asked, has_token, settings.seal.is_some()) {
+            return Err(ControlError(format!("control: {wrong}; {right}")));
+        }
+        let refused = |error| cannot_listen(asked, &error);
+        let seal = settings.seal.as_ref().map(Seal::open).transpose();
+        let seal = seal.map_err(|why| ControlError(why.to_string()))?;
+        let listener = TcpListener::bind(asked).map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        listener.set_nonblocking(true).map_err(refused)?;
+        Ok(Self {
+            address,
+            listener,
+            seal: seal.map(Arc::new),
+        })
     }
-    let refused = |error: std::io::Error| {
-        ControlError(format!(
-            "control: cannot listen on {address}: {error}; free it, or choose another by \
-             --control ADDR:PORT or [control].address"
-        ))
-    };
-    let listener = TcpListener::bind(address).map_err(refused)?;
-    let bound = listener.local_addr().map_err(refused)?;
-    listener.set_nonblocking(true).map_err(refused)?;
-    let (stop, stopped) = oneshot::channel();
-    let thread = std::thread::Builder::new()
-        .name("control".to_string())
-        .spawn(move || server::run(listener, Arc::new(state), stopped))
-        .map_err(refused)?;
-    Ok((ControlHandle { stop, thread }, bound))
+
+    /// Its certificate, to be renewed.
+    pub fn seal(&self) -> Option<Arc<Seal>> {
+        self.seal.clone()
+    }
+
+    /// Starts the thread, which drives `service` as well.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn serve(
+        self,
+        state: ControlState,
+        service: Option<Service>,
+    ) -> Result<ControlHandle, ControlError> {
+        let Self {
+            address,
+            listener,
+            seal,
+        } = self;
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name("control".to_string())
+            .spawn(move || server::run((listener, seal), Arc::new(state), service, stopped))
+            .map_err(|error| cannot_listen(address, &error))?;
+        Ok(ControlHandle { stop, thread })
+    }
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> ControlError {
+    ControlError(format!(
+        "control: cannot listen on {address}: {error}; free it, or choose another by \
+         --control ADDR:PORT or [control].address"
+    ))
 }

@@ -7,13 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::rt::{Read, Write};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
+use tokio_rustls::TlsAcceptor;
+use tributary_identity::Service;
 
 use super::{ControlState, api};
+use crate::seal::Seal;
 
 pub(super) const CONNECTIONS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -22,6 +26,8 @@ const HEADERS_MAX: usize = 64;
 const BUFFER_BYTES_MAX: usize = 2 * HEAD_BYTES_MAX;
 /// Also how long a kept-alive connection may idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// A handshake is over by then, or the connection is.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A peer that reads slowly holds its connection no longer than this.
 const LIFETIME_MAX: Duration = Duration::from_secs(60);
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,17 +38,32 @@ const BUSY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// The body of the thread: returns when `stop` is sent or its sender dropped.
-pub(super) fn run(listener: TcpListener, state: Arc<ControlState>, stop: oneshot::Receiver<()>) {
+pub(super) fn run(
+    (listener, seal): (TcpListener, Option<Arc<Seal>>),
+    state: Arc<ControlState>,
+    service: Option<Service>,
+    stop: oneshot::Receiver<()>,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     match runtime {
-        Ok(runtime) => runtime.block_on(accept(listener, state, stop)),
+        Ok(runtime) => {
+            if let Some(mut service) = service {
+                runtime.spawn(async move { service.run().await });
+            }
+            runtime.block_on(accept(listener, seal, state, stop));
+        }
         Err(error) => tracing::error!(%error, "the control plane has no runtime"),
     }
 }
 
-async fn accept(listener: TcpListener, state: Arc<ControlState>, mut stop: oneshot::Receiver<()>) {
+async fn accept(
+    listener: TcpListener,
+    seal: Option<Arc<Seal>>,
+    state: Arc<ControlState>,
+    mut stop: oneshot::Receiver<()>,
+) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the control plane cannot listen"),
@@ -60,13 +81,16 @@ async fn accept(listener: TcpListener, state: Arc<ControlState>, mut stop: onesh
         };
         match slots.clone().try_acquire_owned() {
             Err(_) => {
-                // Best effort: a fresh socket has room for these bytes.
-                let _ = stream.try_write(BUSY);
+                // Best effort: a fresh socket has room for these bytes. Under TLS nobody would
+                // understand them.
+                if seal.is_none() {
+                    let _ = stream.try_write(BUSY);
+                }
             }
             Ok(slot) => {
-                let router = router.clone();
+                let (router, seal) = (router.clone(), seal.clone());
                 tokio::spawn(async move {
-                    converse(stream, router).await;
+                    greet(stream, seal.as_deref(), router).await;
                     drop(slot);
                 });
             }
@@ -74,7 +98,18 @@ async fn accept(listener: TcpListener, state: Arc<ControlState>, mut stop: onesh
     }
 }
 
-async fn converse(stream: TcpStream, router: Router) {
+/// Shakes hands first where there is TLS; how that failed concerns nobody but the peer.
+async fn greet(stream: TcpStream, seal: Option<&Seal>, router: Router) {
+    let Some(seal) = seal else {
+        return converse(TokioIo::new(stream), router).await;
+    };
+    let handshake = TlsAcceptor::from(seal.config()).accept(stream);
+    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
+        converse(TokioIo::new(stream), router).await;
+    }
+}
+
+async fn converse(stream: impl Read + Write + Unpin + Send, router: Router) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -82,7 +117,7 @@ async fn converse(stream: TcpStream, router: Router) {
         .max_headers(HEADERS_MAX)
         .max_buf_size(BUFFER_BYTES_MAX);
     let service = TowerToHyperService::new(router);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(http.serve_connection(stream, service));
     // How a conversation with a scraper ended concerns nobody.
     let ended = tokio::time::timeout(LIFETIME_MAX, connection.as_mut())
         .await

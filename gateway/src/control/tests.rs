@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::books::Names;
+use crate::seal::SealFiles;
+
+mod secure;
 
 const NAMES: Names = Names {
     close: &["client_disconnect", "keep_alive"],
@@ -85,10 +88,23 @@ struct Plane {
     address: SocketAddr,
     books: Arc<[ShardBooks]>,
     readiness: Arc<Readiness>,
+    seal: Option<Arc<Seal>>,
+}
+
+fn on(address: &str, token: Option<&str>) -> Control {
+    Control {
+        address: address.parse().unwrap(),
+        token: token.map(|token| Token(token.to_string())),
+        seal: None,
+    }
 }
 
 impl Plane {
     fn start(token: Option<&str>) -> Self {
+        Self::sealed(token, None)
+    }
+
+    fn sealed(token: Option<&str>, seal: Option<SealFiles>) -> Self {
         let books: Arc<[ShardBooks]> = (0..2).map(|_| ShardBooks::new(&NAMES)).collect();
         let readiness = Arc::new(Readiness::new());
         let state = ControlState {
@@ -100,12 +116,19 @@ impl Plane {
             token: token.map(|token| Token(token.to_string())),
             started: Instant::now(),
         };
-        let (handle, address) = serve("127.0.0.1:0".parse().unwrap(), state).unwrap();
+        let settings = Control {
+            seal,
+            ..on("127.0.0.1:0", token)
+        };
+        let bound = Bound::open(&settings).unwrap();
+        let (address, seal) = (bound.address, bound.seal());
+        let handle = bound.serve(state, None).unwrap();
         Plane {
             handle: Some(handle),
             address,
             books,
             readiness,
+            seal,
         }
     }
 
@@ -142,14 +165,13 @@ impl Drop for Plane {
 fn answer(mut stream: TcpStream) -> (u16, String) {
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
-    let status = text
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok());
-    (
-        status.unwrap_or_else(|| panic!("no status in {text:?}")),
-        text,
-    )
+    (status_in(&text), text)
+}
+
+fn status_in(text: &str) -> u16 {
+    let status = text.split(' ').nth(1);
+    let status = status.and_then(|status| status.parse().ok());
+    status.unwrap_or_else(|| panic!("no status in {text:?}"))
 }
 
 fn json(text: &str) -> serde_json::Value {
@@ -283,10 +305,16 @@ fn a_shard_is_stuck_when_it_has_been_silent_for_too_long() {
 }
 
 #[test]
-fn with_a_token_only_health_is_open() {
+fn with_a_token_only_health_and_the_page_that_asks_for_it_are_open() {
     let plane = Plane::start(Some("s3cret"));
     assert_eq!(plane.ask("GET /healthz").0, 200);
-    for path in ["/", "/metrics", "/readyz", "/api/v1/stats", "/nowhere"] {
+    let (status, page) = plane.ask("GET /");
+    assert_eq!(status, 200);
+    assert!(
+        page.contains("authorization: `Bearer") && !page.contains("s3cret"),
+        "{page}"
+    );
+    for path in ["/metrics", "/readyz", "/api/v1/stats", "/nowhere"] {
         let (status, text) = plane.ask(&format!("GET {path}"));
         assert_eq!(status, 401, "{path}");
         assert!(text.contains("www-authenticate: Bearer"), "{text}");
@@ -298,38 +326,28 @@ fn with_a_token_only_health_is_open() {
 }
 
 #[test]
-fn beyond_loopback_there_is_no_start_without_a_token() {
-    let state = ControlState {
-        books: Arc::new([]),
-        lanes: Vec::new(),
-        downlinks: Vec::new(),
-        readiness: Arc::default(),
-        routes: Vec::new(),
-        token: None,
-        started: Instant::now(),
-    };
-    let said = serve("0.0.0.0:0".parse().unwrap(), state)
-        .err()
-        .unwrap()
-        .to_string();
-    assert!(said.contains("set [control].token"), "{said}");
+fn beyond_loopback_there_is_no_start_without_tls_and_a_token() {
+    for address in ["0.0.0.0:0", "[::]:0", "10.0.0.1:0", "[::ffff:127.0.0.1]:0"] {
+        let refused = |token| Bound::open(&on(address, token)).err().unwrap().to_string();
+        let said = refused(None);
+        let remedy = "set [control].token, [control].certificate and [control].key, or use";
+        assert!(said.contains(remedy), "{said}");
+        let said = refused(Some("s3cret"));
+        let remedy = "no TLS is set; set [control].certificate and [control].key, or use";
+        assert!(said.contains(remedy) && !said.contains("s3cret"), "{said}");
+    }
+    for address in ["127.0.0.1:0", "127.9.8.7:0", "[::1]:0"] {
+        assert!(Bound::open(&on(address, None)).is_ok(), "{address}");
+    }
 }
 
 #[test]
 fn a_port_that_is_taken_is_a_sentence() {
     let plane = Plane::start(None);
-    let state = ControlState {
-        books: Arc::new([]),
-        lanes: Vec::new(),
-        downlinks: Vec::new(),
-        readiness: Arc::default(),
-        routes: Vec::new(),
-        token: None,
-        started: Instant::now(),
-    };
-    let said = serve(plane.address, state).err().unwrap().to_string();
+    let taken = plane.address.to_string();
+    let said = Bound::open(&on(&taken, None)).err().unwrap().to_string();
     assert!(
-        said.contains(&plane.address.to_string()) && said.contains("--control"),
+        said.contains(&taken) && said.contains("--control"),
         "{said}"
     );
 }

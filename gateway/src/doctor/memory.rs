@@ -2,12 +2,10 @@
 
 use super::told::{gibibytes, grouped};
 use super::{Finding, Host, Verdict};
-use crate::limits::{KERNEL_BYTES_PER_CONNECTION, idle_client};
+use crate::limits::{KERNEL_BYTES_PER_CONNECTION, LOCKED_BYTES_PER_SHARD, idle_client};
 
 /// What the gateway takes before its first client: rings, buffers, Kafka's queues.
 const GATEWAY_BASE_BYTES: u64 = 256 << 20;
-/// Locked memory that the runtime wants per shard.
-const LOCKED_BYTES_PER_SHARD: u64 = 512 << 10;
 
 const PER_CONNECTION: u64 = KERNEL_BYTES_PER_CONNECTION + idle_client::BYTES_MAX as u64;
 

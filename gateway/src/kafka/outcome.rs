@@ -44,10 +44,12 @@ pub enum Refusal {
     Outage,
     /// The spool is full, or its disk has failed.
     SpoolFull,
+    /// Its publisher is over a quota.
+    Quota,
 }
 
 impl Refusal {
-    pub const ALL: [Refusal; 9] = [
+    pub const ALL: [Refusal; 10] = [
         Refusal::TopicMissing,
         Refusal::TopicIllegal,
         Refusal::TopicsTooMany,
@@ -57,6 +59,7 @@ impl Refusal {
         Refusal::Stopping,
         Refusal::Outage,
         Refusal::SpoolFull,
+        Refusal::Quota,
     ];
 
     /// All names, in the order of [`Refusal::ALL`].
@@ -87,6 +90,7 @@ impl Refusal {
             Refusal::Stopping => "stopping",
             Refusal::Outage => "outage",
             Refusal::SpoolFull => "spool_full",
+            Refusal::Quota => "quota",
         }
     }
 }

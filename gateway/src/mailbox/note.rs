@@ -3,10 +3,14 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use tributary_access::rulebook::Rulebook;
+use tributary_identity::{Chain, Verdict};
 use tributary_proto::message::Message;
 use tributary_proto::reason::Reason;
 use tributary_proto::retained::Cursor;
+use tributary_ring::Conn;
 
+use crate::config::OnDenied;
 use crate::kafka::downlink::{CaughtUp, Command, Withdrawal};
 
 /// A note between shards.
@@ -42,6 +46,28 @@ pub enum Note {
     CaughtUp(CaughtUp),
     /// A claim of one of your clients is settled.
     Settled { claim: NonZeroU64, reason: Reason },
+    /// Other rules are in force, for clients that are here too.
+    Rules(Rules),
+    /// Other users and keys are in force, for those who come.
+    Chains(Chains),
+    /// Who a stranger of yours is: the one with this socket, if it still has this serial.
+    Verdict {
+        ring: u8,
+        conn: Conn,
+        serial: u32,
+        verdict: Verdict,
+    },
+}
+
+/// For each listener the methods by which clients prove who they are; none where nobody asks.
+#[derive(Clone, Debug)]
+pub struct Chains(pub Arc<[Option<Arc<Chain>>]>);
+
+/// What clients may do.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    pub book: Arc<Rulebook>,
+    pub on_denied: OnDenied,
 }
 
 /// A message for one member of a shared subscription.
@@ -83,7 +109,8 @@ impl Note {
             Self::ToGroup(to) => to.message.bytes(),
             Self::Found { messages, .. } => messages.iter().map(|message| message.bytes()).sum(),
             Self::Command(command) => command.message.bytes(),
-            Self::Search(_) | Self::Settled { .. } | Self::Withdraw(_) | Self::CaughtUp(_) => 0,
+            Self::Search(_) | Self::Settled { .. } | Self::Withdraw(_) => 0,
+            Self::CaughtUp(_) | Self::Rules(_) | Self::Chains(_) | Self::Verdict { .. } => 0,
         };
         size_of::<Self>() + messages
     }

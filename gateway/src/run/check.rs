@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Refusal, lanes};
+use super::{Refusal, identity, lanes};
 use crate::cli::{CheckArgs, RunArgs};
 use crate::config::{self, Settings};
 use crate::route::{Moves, RouteError, Tally};
@@ -21,6 +21,7 @@ const MADE_UP_CLIENTS: u64 = 100_000;
 /// All of them, a line each.
 pub fn check(args: &CheckArgs) -> Result<(), Refusal> {
     let settings = load(&args.config)?;
+    identity::chains(&settings)?;
     let Some(old) = &args.moves else {
         println!("{}", settings.summary());
         return Ok(());
@@ -50,7 +51,8 @@ pub fn check(args: &CheckArgs) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn load(path: &Path) -> Result<Settings, Refusal> {
+/// The settings of a file, in the environment as it is now.
+pub(super) fn load(path: &Path) -> Result<Settings, Refusal> {
     let args = RunArgs {
         config: Some(path.to_owned()),
         ..RunArgs::default()

@@ -10,11 +10,14 @@ use tributary_proto::session::{DropRule, Terms};
 use tributary_proto::subscriptions::{self, TopicHasher};
 use tributary_proto::version::Qos;
 
-use super::Refusal;
+use super::identity::Identity;
+use super::{Refusal, acl};
 use crate::auth::{METHOD, Users};
 use crate::config::{self, QueueDrop, Settings};
 use crate::interest::Interest;
-use crate::mailbox::Mailboxes;
+use crate::mailbox::{Mailboxes, Rules};
+use crate::quota::{self, Ledger};
+use crate::shard::QuotaPlan;
 use crate::store::{Opened, Recovered, Store, StoreHandle};
 
 /// What all shards are made with.
@@ -24,11 +27,14 @@ pub(super) struct Common {
     pub(super) topic_hasher: TopicHasher,
     pub(super) interest: Arc<Interest>,
     pub(super) users: Arc<Users>,
+    pub(super) rules: Option<Rules>,
+    pub(super) identity: Identity,
     pub(super) subscription_bounds: subscriptions::Bounds,
     pub(super) retained_bounds: retained::Bounds,
     /// Seconds since 1970 at the start.
     pub(super) base_sec: u32,
     pub(super) server_reference: Option<Arc<str>>,
+    pub(super) quota: QuotaPlan,
     /// For each shard its end of the store, and what was in it.
     ends: Vec<Option<(StoreHandle, Recovered)>>,
     store: Option<Store>,
@@ -59,6 +65,8 @@ impl Common {
             terms: terms(settings, shards),
             interest: Arc::new(Interest::new(shards, topic_hasher.clone())),
             users: Arc::new(users(settings)?),
+            identity: Identity::start(settings)?,
+            rules: settings.access.as_ref().map(acl::compile).transpose()?,
             subscription_bounds: subscriptions::Bounds {
                 filters_per_client: mqtt.subscriptions_per_client_max as usize,
                 ..subscriptions::Bounds::default()
@@ -68,6 +76,7 @@ impl Common {
                 bytes_max: (mqtt.retained_bytes_max as usize).div_ceil(shards),
             },
             server_reference: settings.drain.server_reference.as_deref().map(Arc::from),
+            quota: quotas(&settings.quota, &hasher, shards)?,
             hasher,
             topic_hasher,
             base_sec,
@@ -106,6 +115,24 @@ fn open_store(
         .map_err(|error| super::sentence("store", &error))?;
     let ends = handles.into_iter().zip(recovered).map(Some).collect();
     Ok((Some(store), ends))
+}
+
+/// One ledger for all shards; the memory of its accounts comes with them.
+fn quotas(terms: &quota::Terms, hasher: &RandomState, shards: usize) -> Result<QuotaPlan, Refusal> {
+    let features = tributary_ring::probe();
+    if terms.address.is_some() && !features.peer_name {
+        return Err(format!(
+            "[quota.address]: needs Linux 6.7 to know from where clients come, this is {}; use a \
+             newer kernel, or leave the section out",
+            features.kernel
+        ));
+    }
+    Ok(QuotaPlan {
+        ledger: Ledger::new(terms, hasher.hash_one("ledger")),
+        terms: terms.clone(),
+        hasher: hasher.clone(),
+        shards,
+    })
 }
 
 fn users(settings: &Settings) -> Result<Users, Refusal> {

@@ -13,6 +13,7 @@ use tributary_transport::proxy::Mode;
 
 use super::Refusal;
 use super::layout::Layout;
+use super::rights::Account;
 use crate::config::{Address, Listener};
 use crate::shard::Listening;
 
@@ -99,6 +100,24 @@ impl SocketFiles {
                 let _ = fs::remove_file(&file.path);
             }
         }
+    }
+
+    /// Makes them files of who this process is to become, so that their modes mean its group.
+    pub(super) fn give_to(&self, account: &Account) -> Result<(), Refusal> {
+        if account.is_here() {
+            return Ok(());
+        }
+        for SocketFile { path, .. } in &self.0 {
+            let (user, group) = (Some(account.user()), Some(account.group()));
+            std::os::unix::fs::lchown(path, user, group).map_err(|error| {
+                format!(
+                    "{}: cannot be given to {account}: {error}; choose a folder on a file system \
+                     that has owners",
+                    path.display()
+                )
+            })?;
+        }
+        Ok(())
     }
 
     fn keep(&mut self, path: &Path) -> io::Result<()> {

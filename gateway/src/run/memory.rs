@@ -26,6 +26,14 @@ pub(super) fn bound(settings: &Overload) -> Memory {
     Memory::new(bytes_max.unwrap_or(u64::MAX))
 }
 
+/// Lets jemalloc give back what is freed from threads of its own. They are started here and not
+/// before `main`, so that they inherit no right that this process has given up.
+pub(super) fn tidy_in_background() {
+    if let Err(error) = tikv_jemalloc_ctl::background_thread::write(true) {
+        tracing::warn!(%error, "memory is given back by the threads that free it, not in the background");
+    }
+}
+
 /// Looks once per second, on a thread of its own that ends with the process.
 pub(super) fn watch(memory: Arc<Memory>, meeting: Arc<Meeting>) -> io::Result<()> {
     let look = move || {

@@ -52,6 +52,7 @@ impl Parts<'_> {
                 mailboxes: self.mailboxes.clone(),
                 meeting: Arc::clone(&meeting),
                 shed: self.shed(&memory),
+                quota: common.quota.clone(),
             };
             let thread = shard::start(plan).map_err(|error| {
                 format!(
@@ -100,6 +101,8 @@ impl Parts<'_> {
             store: common.end_of(index),
             base_sec: common.base_sec,
             users: Arc::clone(&common.users),
+            rules: common.rules.clone(),
+            gate: common.identity.gate.clone(),
             sys_interval_secs: mqtt.sys_interval_secs,
             will_delay_secs_max: mqtt.will_delay_secs_max,
             server_reference: common.server_reference.clone(),

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use tributary_access::subject::{Identity, Subject};
 use tributary_proto::close::Close;
 use tributary_proto::decode;
 use tributary_proto::frame::{self, Front};
@@ -15,10 +16,9 @@ use tributary_transport::proxy::Expect;
 
 use super::client::{Client, Extra, Listed, Paused, Reading};
 use super::clients::ClientRef;
-use super::frames::farewell;
-use super::prove::Proof;
+use super::prove::{Proof, Shown};
 use super::wheel::Wheel;
-use super::world::{Order, Socket, World, context};
+use super::world::{Socket, World, context};
 use crate::limits::CONNECT_BYTES_MAX;
 use crate::overload::Overload;
 use crate::store::{Op, SessionNumber, StoredWill};
@@ -116,7 +116,11 @@ impl World {
     pub(super) fn forget_stranger(&mut self, socket: Socket) {
         self.take_half_connect(socket);
         self.exchanges.remove(&socket);
+        if let Some(gate) = self.gate.as_mut() {
+            gate.forget(socket);
+        }
         self.links.origins.remove(&socket);
+        self.quota.forget(socket, self.now_tick);
         self.links.certificates.remove(&socket);
         self.departures.remove(&socket);
     }
@@ -164,14 +168,54 @@ impl World {
                 &bytes[connect_bytes..],
             );
         }
+        let proof = match self.identify(socket, connect, bytes) {
+            Ok(proof) => proof,
+            Err(entrance) => return entrance,
+        };
         if self.is_predecessor_talking(connect.client_id) {
             return self.wait_behind(socket, bytes);
         }
-        self.enter(socket, connect, &admission, None, connect_bytes)
+        self.enter(socket, connect, &admission, proof, connect_bytes)
+    }
+
+    /// A client has shown who it is: it comes in if the rules let it.
+    pub(super) fn enter(
+        &mut self,
+        socket: Socket,
+        connect: &Connect<'_>,
+        admission: &Admission,
+        proof: Option<Proof>,
+        connect_bytes: usize,
+    ) -> Entrance {
+        if let Some(gate) = self.gate.as_mut() {
+            gate.forget(socket);
+        }
+        let whole = proof.clone();
+        let shown = Shown::of(connect, whole.as_ref());
+        let identity = Identity {
+            subject: Subject {
+                client: connect.client_id,
+                user: shown.user,
+            },
+            groups: &shown.groups,
+            claims: &shown.claims,
+        };
+        let earlier = self.clients.by_id(connect.client_id);
+        if self.is_another_users(earlier, identity.subject.user) {
+            self.book().takeovers_refused.add(1);
+            return self.refuse(socket, connect.version, Reason::NotAuthorized);
+        }
+        let pass = match self.judge_entry(connect, &identity) {
+            Ok(pass) => pass,
+            Err(reason) => return self.refuse(socket, connect.version, reason),
+        };
+        let entrance = self.take_in(socket, connect, admission, proof, connect_bytes);
+        self.settle_entry(&entrance, pass, &identity);
+        entrance
     }
 
     /// A client that may come in does so, in place of whoever has its id.
-    pub(super) fn enter(
+    fn take_in(
         &mut self,
         socket: Socket,
         connect: &Connect<'_>,
@@ -183,6 +227,9 @@ impl World {
         if self.is_door_full(socket, earlier) {
             self.book().bounds_hit.add(crate::bound::LISTENER, 1);
             return self.turn_away_for(Overload::Table, socket, connect.version, 0);
+        }
+        if let Some(out) = self.turn_away_over_quota(socket, connect, &proof, earlier) {
+            return out;
         }
         if let Some(index) = earlier {
             self.end(index, Close::TakenOver);
@@ -314,12 +361,14 @@ impl World {
 
     /// What every client that came in leads to.
     fn after_entry(&mut self, at: ClientRef, connect: &Connect<'_>, version: Version) {
+        self.quota.seat(at.index);
         let due_tick = self.clients.find(at).and_then(|client| client.due_tick());
         if let Some(tick) = due_tick {
             self.wheel.put(&mut self.clients, at.index, tick);
         }
         self.owe(at.index);
         self.await_hand_off(at.index);
+        self.note_expiry(at);
         self.write_record(at.index, None);
         let shared = self.clients.find(at).and_then(|client| {
             let (number, extra) = (client.number()?, client.extra.as_ref()?);
@@ -366,8 +415,9 @@ impl World {
     ) -> Result<(), Reason> {
         let method = connect.properties.authentication_method;
         let authentication = proof
+            .and_then(|proof| proof.server_final.as_deref())
             .zip(method)
-            .map(|(proof, method)| (method, Some(&proof.server_final[..])));
+            .map(|(said, method)| (method, Some(said)));
         let said = Welcome {
             session_present: place.is_kept,
             client_id: place.client_id,
@@ -407,14 +457,18 @@ impl World {
         });
         let method = connect.properties.authentication_method.map(Box::from);
         let user = match &proof {
-            Some(proof) => Some(Box::from(&*proof.user)),
+            Some(proof) => proof.user.as_deref().map(Box::from),
             None => connect.user_name.map(Box::from),
         };
+        let expires = proof.and_then(|proof| proof.expires_unix_sec);
+        let expires_sec = expires.map_or(0, |sec| u32::try_from(sec).unwrap_or(u32::MAX));
         let is_plain = user.is_none() && will.is_none() && number.is_none() && method.is_none();
-        let is_plain = is_plain && origin.is_none();
+        let is_plain = is_plain && origin.is_none() && expires_sec == 0;
         (!is_plain).then(|| {
             Box::new(Extra {
                 user,
+                expires_sec,
+                is_restored: false,
                 will,
                 will_tick: 0,
                 number,
@@ -422,66 +476,6 @@ impl World {
                 origin,
             })
         })
-    }
-
-    /// A client id that no one else has and whose home is here \[MQTT-3.1.3-6\].
-    fn assign_id(&mut self) -> String {
-        loop {
-            self.assigned_count += 1;
-            // The process-wide hash is seeded at random, so ids do not repeat after a restart.
-            let seed = format!("{}/{}", self.index, self.assigned_count);
-            let id = format!("auto-{:016x}", self.clients.hash(&seed));
-            if self.home(&id) == self.index && self.clients.by_id(&id).is_none() {
-                return id;
-            }
-        }
-    }
-
-    /// Answers with a refusing CONNACK, then closes.
-    pub(super) fn refuse(&mut self, socket: Socket, version: Version, reason: Reason) -> Entrance {
-        let mut last_words = Vec::new();
-        let elsewhere = self.server_reference.as_deref().filter(|_| self.draining);
-        let reason = match (elsewhere, reason) {
-            (Some(_), Reason::ServerUnavailable) => Reason::UseAnotherServer,
-            _ => reason,
-        };
-        session::turn_away(version, reason, elsewhere, &mut last_words);
-        let close = match reason {
-            Reason::ServerBusy => Close::TableFull,
-            _ => Close::ConnectRefused,
-        };
-        self.turn_away(socket, close, last_words)
-    }
-
-    /// Refuses a connection that its home had no room for; its CONNECT was found good before.
-    pub(super) fn refuse_late(&mut self, socket: Socket, bytes: &[u8]) {
-        let version = match frame::front(bytes, CONNECT_BYTES_MAX) {
-            Ok(Front::Frame { body, .. }) => decode::connect(body).map(|connect| connect.version),
-            _ => return,
-        };
-        if let Ok(version) = version {
-            self.refuse(socket, version, Reason::ServerBusy);
-        }
-    }
-
-    pub(super) fn reject(&mut self, socket: Socket, close: Close) -> Entrance {
-        self.turn_away(socket, close, Vec::new())
-    }
-
-    pub(super) fn turn_away(
-        &mut self,
-        socket: Socket,
-        close: Close,
-        last_words: Vec<u8>,
-    ) -> Entrance {
-        super::close::record(self, close, None);
-        self.orders.push(Order::Close {
-            socket,
-            last_words,
-            linger: true,
-            farewell: farewell(close),
-        });
-        Entrance::Out
     }
 }
 

@@ -11,6 +11,7 @@ use tributary_transport::websocket::{Decoder, Idle, encode};
 
 use super::admit::Entrance;
 use super::link::{Link, Stage};
+use super::quota;
 use super::seals::Sealed;
 use super::world::{Socket, World};
 
@@ -41,6 +42,7 @@ pub(super) struct Passage {
     origin: Option<Box<Origin>>,
     certificate: Option<Box<PeerName>>,
     foreword: Vec<u8>,
+    address: Option<quota::Owner>,
     sealed: Option<Sealed>,
 }
 
@@ -67,6 +69,7 @@ impl World {
             origin: self.links.origins.remove(&socket),
             certificate: self.links.certificates.remove(&socket),
             foreword,
+            address: self.quota.take_address(socket),
             sealed,
         }))
     }
@@ -84,6 +87,7 @@ impl World {
             .certificates
             .extend(passage.certificate.map(|names| (socket, names)));
         self.links.foreword = passage.foreword;
+        self.quota.put_address(socket, passage.address);
         if let Some(sealed) = passage.sealed {
             self.reassembly_bytes += self.seals.put_sealed(socket, sealed);
         }
@@ -294,6 +298,9 @@ impl World {
             address: header.source(),
             tls_client_name: header.tls_client_name().map(Box::from),
         };
+        // A balancer that speaks for itself is no device, and has no quota.
+        let address = origin.address.map(|address| address.ip());
+        self.quota.note_address(socket, address);
         if origin.address.is_some() || origin.tls_client_name.is_some() {
             self.links.origins.insert(socket, Box::new(origin));
         }

@@ -31,6 +31,13 @@ struct Waiter {
     turns: u8,
 }
 
+impl Behind {
+    /// Looks at a newcomer in the next turn, whose CONNECT was kept.
+    pub(super) fn call_up(&mut self, socket: Socket) {
+        self.waiting.push_back(Waiter { socket, turns: 0 });
+    }
+}
+
 impl World {
     /// Whether the connection that a newcomer would take over may have something to say that came
     /// before it.

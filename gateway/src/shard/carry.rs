@@ -117,6 +117,10 @@ impl Shard {
                 };
                 self.say(socket, words);
             }
+            Order::AskPeer {
+                socket: Socket { ring, conn },
+                is_ipv6,
+            } => self.plane(ring).ring.ask_peer_name(conn, is_ipv6),
             Order::Poll(Socket { ring, conn }) => self.plane(ring).ring.poll_readable(conn),
         }
     }

@@ -77,8 +77,12 @@ impl Io {
 /// What few clients have.
 #[derive(Default)]
 pub(super) struct Extra {
-    /// The user name of its CONNECT.
+    /// Who it has proven to be; where nobody asks, the user name of its CONNECT.
     pub user: Option<Box<str>>,
+    /// When that proof ends, in seconds since 1970; 0 for never.
+    pub expires_sec: u32,
+    /// Its session is from before a restart: whose it was is not known.
+    pub is_restored: bool,
     /// What is published when it goes without a word.
     pub will: Option<Box<Will>>,
     /// When the will is due; while not connected.
@@ -153,6 +157,8 @@ impl Paused {
 
     /// The shard has delivered enough in this turn; others come first.
     pub(super) const TURN: Self = Self(16);
+    /// It has sent more than a quota allows for now.
+    pub(super) const QUOTA: Self = Self(32);
 
     /// Whether there is any reason.
     pub(super) fn any(self) -> bool {
@@ -182,10 +188,23 @@ impl Paused {
 impl Client {
     /// The user name, or nothing.
     pub(super) fn user(&self) -> &str {
-        self.extra
-            .as_ref()
-            .and_then(|extra| extra.user.as_deref())
-            .unwrap_or("")
+        self.user_name().unwrap_or("")
+    }
+
+    /// The user name, if it has one.
+    pub(super) fn user_name(&self) -> Option<&str> {
+        self.extra.as_ref()?.user.as_deref()
+    }
+
+    /// When its proof ends, in seconds since 1970.
+    pub(super) fn expires_sec(&self) -> Option<u32> {
+        let extra = self.extra.as_ref()?;
+        (extra.expires_sec > 0).then_some(extra.expires_sec)
+    }
+
+    /// Whether it is not known whose its session is.
+    pub(super) fn is_restored(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| extra.is_restored)
     }
 
     /// Counts a read; says whether the client talks so often that a multishot receive pays.

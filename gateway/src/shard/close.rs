@@ -29,6 +29,7 @@ pub(super) fn end(world: &mut World, index: u32, close: Close) {
         world.links.door(client.socket()).leave();
     }
     world.reproofs.remove(&index);
+    world.quota.leave(index, world.now_tick);
     if close == Close::ClientDisconnect {
         world.forget_will(index);
     }
@@ -144,6 +145,9 @@ pub(super) fn forget(world: &mut World, index: u32) {
         world.keeper.write(Op::SessionDelete { session });
     }
     world.keeper.forget(index);
+    if let Some(permission) = world.permission.as_mut() {
+        permission.forget(index);
+    }
     world.clients.remove(index);
     world.pass_on(orphans);
 }

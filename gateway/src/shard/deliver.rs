@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tributary_proto::close::Close;
 use tributary_proto::message::Message;
-use tributary_proto::session::{Delivered, Delivery};
+use tributary_proto::session::{Delivered, Delivery, Loss};
 
 use super::world::{World, context};
 
@@ -62,6 +62,9 @@ impl World {
         delivery: Delivery<'_>,
     ) -> Delivered {
         self.delivered_count += 1;
+        if !self.may_receive(index, message, delivery.qos) {
+            return Delivered::Dropped(Loss::Refused);
+        }
         let Some(client) = self.clients.at(index) else {
             return Delivered::Queued;
         };

@@ -18,6 +18,7 @@ pub struct Door {
     listener: Listener,
     /// What handshakes run under; a reload puts others in their place.
     settings: Option<RwLock<Arc<Settings>>>,
+    name: Arc<str>,
     /// Clients that came by it; counted only where there is a bound.
     connected: AtomicUsize,
 }
@@ -26,6 +27,7 @@ impl Door {
     /// The door that a listener is, and what its TLS is if it takes any.
     pub fn new(listener: Listener, settings: Option<Arc<Settings>>) -> Self {
         Self {
+            name: Arc::from(&*listener.name),
             listener,
             settings: settings.map(RwLock::new),
             connected: AtomicUsize::new(0),
@@ -57,6 +59,16 @@ impl Door {
     /// Whether bytes come under TLS.
     pub(super) fn is_secure(&self) -> bool {
         self.settings.is_some()
+    }
+
+    /// What its listener is called.
+    pub(super) fn name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
+    /// Whether it is asked who comes by it.
+    pub(super) fn asks(&self) -> bool {
+        self.listener.auth.is_some()
     }
 
     /// Whether nothing need be remembered of whoever came by it.

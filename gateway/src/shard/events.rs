@@ -76,10 +76,11 @@ impl Shard {
         let door = self.plane(socket.ring).doors[listener];
         self.world.links.begin(socket, door);
         let door = self.world.links.door(socket);
+        let asks_address = door.is_relayed() || self.world.quota.asks_address();
         if door.is_secure() {
             self.world.seals.begin(socket);
         }
-        match (door.is_relayed(), door.is_ipv6()) {
+        match (asks_address, door.is_ipv6()) {
             (true, Some(is_ipv6)) => {
                 self.plane(socket.ring)
                     .ring
@@ -91,6 +92,10 @@ impl Shard {
     }
 
     fn on_peer_name(&mut self, socket: Socket, result: Result<SocketAddr, i32>) {
+        let peer = result.as_ref().ok().map(SocketAddr::ip);
+        if self.world.on_peer_of_stranger(socket, peer) {
+            return;
+        }
         match result {
             Ok(peer) => self.greet_from(socket, Some(peer.ip())),
             // Most often it has gone already; whoever cannot be told from a stranger is none of
@@ -102,8 +107,12 @@ impl Shard {
         }
     }
 
-    /// Reads from a peer that may speak for others.
+    /// Reads from a peer that may speak for others, or whose address counts.
     fn greet_from(&mut self, socket: Socket, peer: Option<IpAddr>) {
+        self.world.quota.note_address(socket, peer);
+        if !self.world.links.door(socket).is_relayed() {
+            return self.greet(socket);
+        }
         match self.world.on_peer(socket, peer) {
             true => self.greet(socket),
             false => self.act_on(socket, Some(Entrance::Out)),

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use tributary_proto::message::Message;
 use tributary_proto::session::Delivery;
 use tributary_proto::subscriptions::Fit;
+use tributary_proto::version::Qos;
 
+use super::client::Client;
 use super::world::World;
 use crate::interest::{GroupAt, ShardSet};
 use crate::limits::GROUP_NAMES_MAX;
@@ -88,7 +90,15 @@ impl World {
     pub(super) fn serve_group(&mut self, mut to: ToGroup) {
         let key = self.subscriptions.group(&to.group);
         let (clients, profiles, anyone) = (&self.clients, &self.commons.profiles, to.anyone);
+        let permission = self.permission.as_ref();
+        // Another member may have what this one may not; at which QoS is seen when it is given.
+        let is_denied = |index, client: &Client| {
+            permission.is_some_and(|permission| {
+                !permission.may_receive(index, client, &to.message.topic, Qos::AtMostOnce)
+            })
+        };
         let mut usable = |index: u32| match clients.look(index) {
+            Some(client) if is_denied(index, client) => Fit::No,
             Some(client) if client.session.is_ready(profiles) => Fit::Ready,
             Some(client) if anyone && client.session.is_connected() => Fit::Later,
             Some(_) if anyone => Fit::Later,

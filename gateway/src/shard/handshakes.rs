@@ -7,7 +7,9 @@
 use crate::config::Handshakes;
 use crate::limits::TICKS_PER_SEC;
 
-/// Handshakes that may still begin in this second, in tenths of one, as a tick brings them.
+/// Handshakes that may still begin, in tenths of one. Each tick brings a tenth of a second's, and
+/// no more than that is saved up: a second's worth begun at once would keep all clients waiting for
+/// a quarter of one.
 pub(super) struct Budget {
     plan: Handshakes,
     full: i64,
@@ -17,11 +19,11 @@ pub(super) struct Budget {
 const ONE: i64 = TICKS_PER_SEC as i64;
 
 impl Budget {
-    /// Begins with a second's worth.
+    /// Begins with a tick's worth.
     pub(super) fn new(plan: Handshakes) -> Self {
         Self {
-            full: i64::from(plan.full_per_sec) * ONE,
-            resumed: i64::from(plan.resumed_per_sec) * ONE,
+            full: most(plan.full_per_sec),
+            resumed: most(plan.resumed_per_sec),
             plan,
         }
     }
@@ -48,12 +50,16 @@ impl Budget {
     /// Some tenths of a second have gone.
     pub(super) fn on_tick(&mut self, ticks: u32) {
         let fill = |account: i64, per_sec: u32| {
-            let per_sec = i64::from(per_sec);
-            (account + per_sec * i64::from(ticks)).min(per_sec * ONE)
+            (account + i64::from(per_sec) * i64::from(ticks)).min(most(per_sec))
         };
         self.full = fill(self.full, self.plan.full_per_sec);
         self.resumed = fill(self.resumed, self.plan.resumed_per_sec);
     }
+}
+
+/// What a tick brings, and one handshake at least, or none could ever begin.
+fn most(per_sec: u32) -> i64 {
+    i64::from(per_sec).max(ONE)
 }
 
 #[cfg(test)]
@@ -62,13 +68,13 @@ mod tests {
 
     fn budget() -> Budget {
         Budget::new(Handshakes {
-            full_per_sec: 2,
-            resumed_per_sec: 3,
+            full_per_sec: 20,
+            resumed_per_sec: 30,
         })
     }
 
     #[test]
-    fn each_kind_has_a_second_s_worth_of_its_own() {
+    fn each_kind_has_a_tick_s_worth_of_its_own() {
         let mut budget = budget();
         assert_eq!(
             [false; 3].map(|kind| budget.take(kind)),
@@ -78,13 +84,31 @@ mod tests {
             [true; 4].map(|kind| budget.take(kind)),
             [true, true, true, false]
         );
-        budget.on_tick(TICKS_PER_SEC / 2);
-        assert_eq!([false; 2].map(|kind| budget.take(kind)), [true, false]);
         budget.on_tick(100 * TICKS_PER_SEC);
         assert_eq!(
             [false; 3].map(|kind| budget.take(kind)),
-            [true, true, false]
+            [true, true, false],
+            "nothing is saved up"
         );
+    }
+
+    #[test]
+    fn over_a_second_it_is_what_was_asked_for_however_little() {
+        for (per_sec, begun_count) in [(1, 1 + 5), (2, 1 + 10), (20, 2 + 100)] {
+            let mut budget = Budget::new(Handshakes {
+                full_per_sec: per_sec,
+                resumed_per_sec: 1,
+            });
+            let mut begun = 0;
+            for _ in 0..=5 * TICKS_PER_SEC {
+                begun += std::iter::from_fn(|| budget.take(false).then_some(())).count();
+                budget.on_tick(1);
+            }
+            assert_eq!(
+                begun, begun_count,
+                "{per_sec} per second, and what was there"
+            );
+        }
     }
 
     #[test]

@@ -120,9 +120,16 @@ impl Links {
             origins: HashMap::new(),
             certificates: HashMap::new(),
             foreword: Vec::new(),
-            is_used: !doors.iter().all(Door::is_plain),
+            // Of several doors it counts by which one somebody came who is asked who it is.
+            is_used: !doors.iter().all(Door::is_plain)
+                || doors.len() > 1 && doors.iter().any(Door::asks),
             doors,
         }
+    }
+
+    /// There is something to know of every socket, whatever its door.
+    pub(super) fn remember_all(&mut self) {
+        self.is_used = true;
     }
 
     /// Where a socket is on its way to MQTT.
@@ -133,6 +140,11 @@ impl Links {
     /// By which door a socket came.
     pub(super) fn door(&self, socket: Socket) -> &Door {
         &self.doors[usize::from(self.of(socket).door)]
+    }
+
+    /// The number of that door.
+    pub(super) fn door_number(&self, socket: Socket) -> usize {
+        usize::from(self.of(socket).door)
     }
 
     /// A socket has come by this door.

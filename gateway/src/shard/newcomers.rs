@@ -30,6 +30,19 @@ impl Newcomers {
 }
 
 impl World {
+    /// A client id that no one else has and whose home is here \[MQTT-3.1.3-6\].
+    pub(super) fn assign_id(&mut self) -> String {
+        loop {
+            self.assigned_count += 1;
+            // The process-wide hash is seeded at random, so ids do not repeat after a restart.
+            let seed = format!("{}/{}", self.index, self.assigned_count);
+            let id = format!("auto-{:016x}", self.clients.hash(&seed));
+            if self.home(&id) == self.index && self.clients.by_id(&id).is_none() {
+                return id;
+            }
+        }
+    }
+
     /// From now on the time runs in which this stranger has to become a client.
     pub(super) fn expect_connect(&mut self, socket: Socket) {
         self.strangers.push_back(Stranger {

@@ -2,7 +2,7 @@
 
 use tributary_proto::reason::Reason;
 
-use super::world::World;
+use super::world::{Socket, World};
 use crate::limits::{DELIVERIES_PER_TURN, NOTES_PER_TURN};
 use crate::mailbox::{Mailbox, Note};
 
@@ -47,6 +47,14 @@ impl World {
             Note::Withdraw(withdrawal) => self.handoff.on_withdrawal(&withdrawal),
             Note::CaughtUp(caught_up) => self.handoff.on_caught_up(&caught_up),
             Note::Settled { claim, reason } => self.on_settled(claim.get(), reason),
+            Note::Rules(rules) => self.on_rules(rules),
+            Note::Chains(chains) => self.on_chains(chains),
+            Note::Verdict {
+                ring,
+                conn,
+                serial,
+                verdict,
+            } => self.on_verdict(Socket { ring, conn }, serial, verdict),
         }
     }
 

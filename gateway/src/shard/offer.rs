@@ -21,8 +21,10 @@ use tributary_proto::version::{Qos, Version};
 
 use super::client::Paused;
 use super::clients::ClientRef;
+use super::permission::Permission;
 use super::spread::SYS_PREFIX;
 use super::world::{Desk, World, context};
+use crate::config::OnDenied;
 use crate::kafka::{self, Policy, Refusal, Ticket};
 use crate::limits::{CLIENTS_PER_SHARD_MAX, DELIVERIES_PER_TURN, HELD_MESSAGES_MAX};
 use crate::route::{Context, Local, Route};
@@ -35,6 +37,8 @@ pub(super) enum Offered {
     Full,
     /// Enough was delivered in this turn: look at the same bytes again in the next.
     Later,
+    /// Over a quota: look at the same bytes again when there are tokens.
+    Slowed,
     /// The connection ends over it.
     Close(Close),
 }
@@ -83,15 +87,24 @@ impl World {
                 &resolved
             }
         };
-        self.offer_topic(at, publish, topic)
+        match self.turn_down(index, publish, topic) {
+            Some(offered) => offered,
+            None => self.offer_topic(at, publish, topic),
+        }
+    }
+
+    /// Answers a message whose topic is not for its client.
+    fn turn_down(&mut self, index: u32, publish: &Publish<'_>, topic: &str) -> Option<Offered> {
+        if topic.starts_with(SYS_PREFIX) {
+            let answer = self.answer_to_sys(index);
+            return Some(self.answer(index, publish, answer));
+        }
+        let may = self.may_publish(index, topic, publish.qos, publish.retain);
+        (!may).then(|| self.deny(index, publish))
     }
 
     fn offer_topic(&mut self, at: ClientRef, publish: &Publish<'_>, topic: &str) -> Offered {
         let ClientRef { index, generation } = at;
-        if topic.starts_with(SYS_PREFIX) {
-            let answer = self.answer_to_sys(index);
-            return self.answer(index, publish, answer);
-        }
         let routes = Rc::clone(&self.routes);
         let route = routes.find(topic);
         let local = route.map_or(Local::Yes, Route::local);
@@ -162,6 +175,25 @@ impl World {
         match client.map(|client| client.session.version()) {
             Some(Version::V5) => Answer::Refused(Refusal::NotAllowed),
             _ => Answer::Kept(Reason::Success),
+        }
+    }
+
+    /// Answers a message that the rules deny. Who cannot be told is sent away, or not told, as
+    /// configured.
+    fn deny(&mut self, index: u32, publish: &Publish<'_>) -> Offered {
+        let version = self.clients.look(index).map(|one| one.session.version());
+        let is_loose = publish.qos == Qos::AtMostOnce;
+        let is_v5 = version == Some(Version::V5);
+        let on_denied = self.permission.as_ref().map(Permission::on_denied);
+        if on_denied == Some(OnDenied::Drop) && (is_loose || !is_v5) {
+            return self.answer(index, publish, Answer::Dropped(Refusal::NotAllowed));
+        }
+        match self.answer(index, publish, Answer::Refused(Refusal::NotAllowed)) {
+            Offered::Done if is_loose && is_v5 => {
+                Offered::Close(Close::Violation(Reason::NotAuthorized))
+            }
+            Offered::Done if is_loose => Offered::Close(Close::PublishRefused),
+            offered => offered,
         }
     }
 
@@ -248,7 +280,7 @@ impl World {
     }
 
     /// Answers a message on the spot.
-    fn answer(&mut self, index: u32, publish: &Publish<'_>, answer: Answer) -> Offered {
+    pub(super) fn answer(&mut self, index: u32, publish: &Publish<'_>, answer: Answer) -> Offered {
         let (qos, packet_id) = (publish.qos, publish.packet_id);
         let book = &self.books[self.index];
         book.publishes.on_received(qos as u8);
@@ -261,6 +293,10 @@ impl World {
             Answer::Refused(refusal) => {
                 book.publishes.on_refused(place(refusal));
                 spoken(refusal)
+            }
+            Answer::Dropped(refusal) => {
+                book.publishes.on_refused(place(refusal));
+                Reason::Success
             }
         };
         let Some(client) = self.clients.at(index) else {
@@ -389,11 +425,13 @@ pub(super) fn carry_up(
 }
 
 /// An answer that is known at once.
-enum Answer {
+pub(super) enum Answer {
     /// The message is where its route wants it, which may be nowhere.
     Kept(Reason),
     /// It goes nowhere.
     Refused(Refusal),
+    /// Nor does this one, and its publisher does not hear of it.
+    Dropped(Refusal),
 }
 
 /// Place of a refusal in the counters.
@@ -411,9 +449,11 @@ fn spoken(refusal: Refusal) -> Reason {
         Refusal::TopicIllegal => Reason::TopicNameInvalid,
         Refusal::TooLarge => Reason::PacketTooLarge,
         Refusal::NotAllowed => Reason::NotAuthorized,
-        Refusal::TopicsTooMany | Refusal::Stopping | Refusal::Outage | Refusal::SpoolFull => {
-            Reason::QuotaExceeded
-        }
+        Refusal::TopicsTooMany
+        | Refusal::Stopping
+        | Refusal::Outage
+        | Refusal::SpoolFull
+        | Refusal::Quota => Reason::QuotaExceeded,
         Refusal::TopicMissing | Refusal::Rejected => Reason::ImplementationSpecificError,
     }
 }

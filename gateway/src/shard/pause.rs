@@ -41,6 +41,7 @@ impl World {
     /// A new turn: those who had to wait for it go on.
     pub(super) fn begin_turn(&mut self) {
         self.delivered_count = 0;
+        self.renew_some();
         for at in mem::take(&mut self.weary) {
             if self.clients.find(at).is_some() {
                 self.resume(at.index, Paused::TURN);

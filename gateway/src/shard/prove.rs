@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use tributary_identity::{Proven, Refusal as Unknown};
 use tributary_proto::close::Close;
 use tributary_proto::decode;
 use tributary_proto::encode;
@@ -30,12 +31,56 @@ pub(super) struct Pending {
     connect: Box<[u8]>,
 }
 
-/// What a finished exchange has shown.
+/// What a client has shown of itself.
+#[derive(Clone, Default)]
 pub(super) struct Proof {
-    /// Who the client is.
-    pub user: Arc<str>,
-    /// Shows the client who we are.
-    pub server_final: Vec<u8>,
+    /// Who the client is; `None` for an anonymous one.
+    pub user: Option<Arc<str>>,
+    pub groups: Vec<Box<str>>,
+    /// By name.
+    pub claims: Vec<(Box<str>, Box<str>)>,
+    /// When it ends, in seconds since 1970.
+    pub expires_unix_sec: Option<u64>,
+    /// Shows the client who we are, where it asked for that by AUTH.
+    pub server_final: Option<Vec<u8>>,
+}
+
+impl From<Proven> for Proof {
+    fn from(proven: Proven) -> Self {
+        Self {
+            user: proven.user,
+            groups: proven.groups,
+            claims: proven.claims,
+            expires_unix_sec: proven.expires_unix_sec,
+            server_final: None,
+        }
+    }
+}
+
+/// The same as rules want to see it.
+pub(super) struct Shown<'a> {
+    pub user: Option<&'a str>,
+    pub groups: Vec<&'a str>,
+    pub claims: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Shown<'a> {
+    /// What came with a CONNECT: where nobody asks, its user name as it is.
+    pub(super) fn of(connect: &Connect<'a>, proof: Option<&'a Proof>) -> Self {
+        let Some(proof) = proof else {
+            return Self {
+                user: connect.user_name,
+                groups: Vec::new(),
+                claims: Vec::new(),
+            };
+        };
+        let claims = proof.claims.iter();
+        Self {
+            user: proof.user.as_deref(),
+            groups: proof.groups.iter().map(|group| &**group).collect(),
+            claims: claims.map(|(name, value)| (&**name, &**value)).collect(),
+        }
+    }
 }
 
 impl World {
@@ -106,8 +151,9 @@ impl World {
         let last = auth.authentication_data.unwrap_or_default();
         let proof = match pending.exchange.finish(last) {
             Ok(finished) => Proof {
-                user: finished.user,
-                server_final: finished.server_final,
+                user: Some(finished.user),
+                server_final: Some(finished.server_final),
+                ..Proof::default()
             },
             Err(refusal) => return self.refuse_proof(socket, refusal),
         };
@@ -118,6 +164,9 @@ impl World {
         let Ok(connect) = decode::connect(body) else {
             return self.reject(socket, Close::Internal);
         };
+        if !self.is_bound(connect.client_id, &proof) {
+            return self.refuse_stranger(socket, &connect, Unknown::ClientId);
+        }
         match session::admit(&connect, &self.terms) {
             Ok(admission) => self.enter(socket, &connect, &admission, Some(proof), packet_bytes),
             Err(reason) => self.refuse(socket, connect.version, reason),

@@ -52,6 +52,8 @@ impl World {
             io: None,
             extra: Some(Box::new(Extra {
                 user: None,
+                expires_sec: 0,
+                is_restored: true,
                 will,
                 will_tick: will_tick.unwrap_or(0),
                 number: Some(session.number),

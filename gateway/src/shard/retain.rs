@@ -43,7 +43,9 @@ impl World {
     /// there was no room.
     pub(super) fn keep_retained(&mut self, message: &Arc<Message>) -> bool {
         let lasts = !message.topic.starts_with(SYS_PREFIX);
+        let before = self.retained_publisher(&message.topic);
         if message.payload.is_empty() {
+            self.keep_no_more(before, None);
             if self.retained.clear(&message.topic) && lasts {
                 let topic = message.topic.clone();
                 self.keeper.write(Op::RetainedDelete { topic });
@@ -51,10 +53,16 @@ impl World {
             self.count_retained();
             return true;
         }
+        let publisher = message.publisher;
+        if !self.may_keep(publisher, before) {
+            return false;
+        }
         if self.retained.set(Arc::clone(message)) == Kept::Full {
+            self.keep_no_more(Some(publisher), before);
             self.book().bounds_hit.add(crate::bound::RETAINED, 1);
             return false;
         }
+        self.keep_no_more(before, Some(publisher));
         if lasts {
             let message = Arc::clone(message);
             self.keeper.write(Op::RetainedPut { message });
@@ -70,6 +78,7 @@ impl World {
             let Some(message) = self.retained.expire(now_sec) else {
                 return;
             };
+            self.keep_no_more(Some(message.publisher), None);
             let topic = message.topic.clone();
             self.keeper.write(Op::RetainedDelete { topic });
             self.count_retained();
@@ -170,12 +179,16 @@ impl World {
         if self.clients.find(at).is_none() {
             return;
         }
+        let qos = Qos::from_bits(search.qos_bits).unwrap_or_default();
+        if self.still_granted(at.index, &search.filter, qos).is_none() {
+            return; // Other rules have come while it was looked for.
+        }
         let identifiers: &[u32] = match &search.identifier {
             0 => &[],
             one => std::slice::from_ref(one),
         };
         let delivery = Delivery {
-            qos: Qos::from_bits(search.qos_bits).unwrap_or_default(),
+            qos,
             retain: true,
             identifiers,
             group: 0,

@@ -120,6 +120,7 @@ impl World {
             self.scratch.clear();
             Some(Stop::Close(Close::Internal))
         });
+        self.quota.settle();
         if packets > 0 {
             self.book().packets_in.add(packets);
             let now_tick = self.now_tick;
@@ -151,7 +152,9 @@ impl World {
                     body,
                     rest,
                 }) => {
-                    if let Some(stop) = self.on_frame(index, first_byte, body) {
+                    let packet_bytes = bytes.len() - *consumed - rest.len();
+                    let weight = [packet_bytes, rest.len()];
+                    if let Some(stop) = self.on_frame(index, first_byte, body, weight) {
                         return Some(stop);
                     }
                     *consumed = bytes.len() - rest.len();
@@ -162,8 +165,15 @@ impl World {
         }
     }
 
-    /// Handles one packet; its answer goes to `scratch`.
-    fn on_frame(&mut self, index: u32, first_byte: u8, body: &[u8]) -> Option<Stop> {
+    /// Handles one packet; its answer goes to `scratch`. `weight` is how long it is, and how much
+    /// came behind it.
+    fn on_frame(
+        &mut self,
+        index: u32,
+        first_byte: u8,
+        body: &[u8],
+        weight: [usize; 2],
+    ) -> Option<Stop> {
         let client = self.clients.at(index)?;
         if !client.session.is_connected() {
             return None; // What it has just sent ended its connection; the rest speaks to nobody.
@@ -191,10 +201,11 @@ impl World {
                 let Packet::Publish(publish) = &packet else {
                     return None;
                 };
-                match self.offer(index, publish, alias) {
+                match self.offer_within_quotas(index, publish, alias, weight) {
                     Offered::Done => None,
                     Offered::Full => Some(Stop::Pause(Paused::LANE)),
                     Offered::Later => Some(Stop::Pause(Paused::TURN)),
+                    Offered::Slowed => Some(Stop::Pause(Paused::QUOTA)),
                     Offered::Close(close) => Some(Stop::Close(close)),
                 }
             }

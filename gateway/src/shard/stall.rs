@@ -9,10 +9,13 @@ use tributary_ring::Wake;
 
 use crate::limits::{CATCH_UP_TICKS, STALL_TICKS_MIN};
 
-/// Until when silence does not count.
+/// How long silence is borne.
 #[derive(Default)]
 pub(super) struct Pardon {
+    /// Until when it does not count.
     until_tick: u32,
+    /// Slots or memory are short: who says nothing is not waited for as long as usual.
+    pub(super) is_impatient: bool,
 }
 
 impl Pardon {

@@ -44,11 +44,15 @@ impl World {
         options: SubscribeOptions,
         identifier: u32,
     ) -> Reason {
+        let asked = options.qos.min(self.terms.maximum_qos);
+        let Some(qos) = self.may_subscribe(at.index, filter, asked) else {
+            return Reason::NotAuthorized;
+        };
         let Some(client) = self.clients.at(at.index) else {
             return Reason::UnspecifiedError;
         };
         let grant = Grant {
-            qos: options.qos.min(self.terms.maximum_qos),
+            qos,
             no_local: options.no_local,
             retain_as_published: options.retain_as_published,
             identifier,

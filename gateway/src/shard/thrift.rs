@@ -1,9 +1,10 @@
 //! Gives memory back that a storm has left behind in lists which are short again.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::hash::Hash;
 
 use super::Shard;
+use super::gate::Gate;
 use super::world::World;
 
 /// Entries that a list keeps room for, however few it has.
@@ -24,6 +25,7 @@ impl World {
         shrink_queue(&mut self.wills);
         shrink_map(&mut self.half_connects);
         self.links.shrink();
+        self.gate.iter_mut().for_each(Gate::shrink);
         self.seals.shrink();
         shrink_map(&mut self.departures);
         self.shrink_behind();
@@ -36,6 +38,7 @@ impl World {
         shrink_list(&mut self.waiting);
         shrink_list(&mut self.stalled);
         shrink_list(&mut self.later);
+        self.quota.shrink();
         self.spares.shrink();
     }
 }
@@ -54,6 +57,12 @@ pub(super) fn shrink_queue<T>(queue: &mut VecDeque<T>) {
 fn shrink_list<T>(list: &mut Vec<T>) {
     if let Some(room) = fewer(list.len(), list.capacity()) {
         list.shrink_to(room);
+    }
+}
+
+pub(super) fn shrink_heap<T: Ord>(heap: &mut BinaryHeap<T>) {
+    if let Some(room) = fewer(heap.len(), heap.capacity()) {
+        heap.shrink_to(room);
     }
 }
 

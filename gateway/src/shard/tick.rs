@@ -14,6 +14,7 @@ impl World {
         let new_second = now_tick / TICKS_PER_SEC != self.now_tick / TICKS_PER_SEC;
         self.now_tick = now_tick;
         self.end_silent();
+        self.tick_quotas();
         self.expire_retained();
         self.handoff.on_tick();
         self.view.catch_up();
@@ -21,6 +22,7 @@ impl World {
             self.end_stalled();
             self.demote_quiet();
             self.expire_commands();
+            self.end_expired();
             self.count_all();
             self.speak();
         }
@@ -120,7 +122,7 @@ impl World {
         let now_tick = self.now_tick;
         let mut overdue = Vec::new();
         // Each deadline lies as far ahead as was agreed then: how much of that is cut off now?
-        let cut_ticks = match self.is_impatient {
+        let cut_ticks = match self.pardon.is_impatient {
             true => self.connect_ticks_max.saturating_sub(IMPATIENT_TICKS),
             false => 0,
         };

@@ -179,7 +179,8 @@ impl Shard {
         self.world.book().stalled_millis.add(missed_millis);
         self.note_delay(true);
         self.world.tick_shed(now_tick, ticks);
-        self.world.is_impatient = self.world.shed.is_impatient() || self.is_any_table_short();
+        self.world.pardon.is_impatient =
+            self.world.shed.is_impatient() || self.is_any_table_short();
         let overdue = self.world.on_tick(now_tick);
         overdue.into_iter().for_each(|socket| self.expire(socket));
         self.world.book().beat(Instant::now());

@@ -4,7 +4,7 @@
 //! ring; what is to be done with a socket is said by the return value or put down as an order.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::RandomState;
+use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tributary_proto::close::Close;
 use tributary_proto::frame;
 use tributary_proto::reason::Reason;
 use tributary_proto::retained::{self, Retained};
-use tributary_proto::session::{Commons, Journal, Sent, Terms};
+use tributary_proto::session::{Commons, Journal, Terms};
 use tributary_proto::subscriptions::{self, Found, InterestChange, Subscriptions, TopicHasher};
 use tributary_ring::Conn;
 use tributary_transport::websocket::CloseCode;
@@ -25,6 +25,7 @@ use super::buffers::Spares;
 use super::client::{Listed, Paused};
 use super::clients::{ClientRef, Clients};
 use super::door::Door;
+use super::gate::{Gate, GatePlan};
 use super::groups::GroupNames;
 use super::handoff::Handoff;
 use super::handshakes::Budget;
@@ -32,7 +33,9 @@ use super::keep::Keeper;
 use super::link::Links;
 use super::log_budget::LogBudget;
 use super::offer::Held;
+use super::permission::Permission;
 use super::prove::Pending;
+use super::quota::Quota;
 use super::seals::Seals;
 use super::shed::Shed;
 use super::speak::Speaker;
@@ -44,7 +47,7 @@ use crate::books::ShardBooks;
 use crate::config::Handshakes;
 use crate::interest::{Interest, Targets, View};
 use crate::kafka::{Batch, Lane};
-use crate::mailbox::{Mailboxes, Search};
+use crate::mailbox::{Mailboxes, Rules, Search};
 use crate::route::RouteTable;
 use crate::store::{Recovered, StoreHandle};
 
@@ -91,6 +94,13 @@ pub(super) enum Order {
     CancelReceive(Socket),
     /// Read on: nothing is armed.
     Poll(Socket),
+    /// Ask a stranger's socket where it comes from.
+    AskPeer {
+        /// The socket.
+        socket: Socket,
+        /// Whether it is one of IPv6.
+        is_ipv6: bool,
+    },
     /// Say this to a stranger.
     Say {
         /// The socket.
@@ -243,6 +253,10 @@ pub(super) struct World {
     pub reproofs: HashMap<u32, Box<Exchange>>,
     /// Who may come in by enhanced authentication.
     pub users: Arc<Users>,
+    /// Who is asked about; `None` where nobody is.
+    pub gate: Option<Gate>,
+    /// What clients may do; `None` when everything.
+    pub permission: Option<Permission>,
     /// Longest delay of a will, in seconds.
     pub will_delay_secs_max: u32,
     /// Where clients should go instead while the gateway drains.
@@ -259,9 +273,9 @@ pub(super) struct World {
     pub draining: bool,
     /// When newcomers are turned away.
     pub shed: Shed,
-    /// Slots or memory are short: who says nothing is not waited for as long as usual.
-    pub is_impatient: bool,
-    /// Until when nobody's silence counts.
+    /// How much clients may take.
+    pub quota: Quota,
+    /// How long silence is borne.
     pub pardon: Pardon,
     /// Lines about single connections that may still be written this second.
     pub log_budget: LogBudget,
@@ -311,6 +325,10 @@ pub struct WorldPlan {
     pub base_sec: u32,
     /// Who may come in by enhanced authentication.
     pub users: Arc<Users>,
+    /// How it is found out who clients are; `None` where nobody asks.
+    pub gate: Option<GatePlan>,
+    /// What clients may do; `None` when everything.
+    pub rules: Option<Rules>,
     /// How often the gateway says how it is, in seconds; 0 is never.
     pub sys_interval_secs: u16,
     /// Longest delay of a will, in seconds.
@@ -320,10 +338,19 @@ pub struct WorldPlan {
 }
 
 impl World {
-    /// An empty world.
-    pub(super) fn new(plan: WorldPlan) -> Self {
-        let (handle, recovered) = plan.store.unzip();
-        let world = Self {
+    /// A world with nothing in it but what was in the store.
+    pub(super) fn new(mut plan: WorldPlan) -> Self {
+        let (handle, recovered) = plan.store.take().unzip();
+        let key = plan.hasher.hash_one("profiles");
+        let mut world = Self::empty(plan, Keeper::new(handle), key);
+        if let Some(recovered) = recovered {
+            world.restore(recovered);
+        }
+        world
+    }
+
+    fn empty(plan: WorldPlan, keeper: Keeper, key: u64) -> Self {
+        Self {
             index: plan.index,
             shard_count: plan.shard_count,
             connections_max: plan.connections_max,
@@ -350,7 +377,7 @@ impl World {
             orders: Vec::new(),
             commons: Commons::default(),
             journal: Journal::default(),
-            keeper: Keeper::new(handle),
+            keeper,
             subscriptions: Subscriptions::new(plan.topic_hasher, plan.subscription_bounds),
             changes: Vec::new(),
             view: View::new(Arc::clone(&plan.interest), plan.index),
@@ -376,6 +403,8 @@ impl World {
             exchanges: HashMap::new(),
             reproofs: HashMap::new(),
             users: plan.users,
+            gate: plan.gate.map(|gate| Gate::new(gate, key)),
+            permission: plan.rules.map(|rules| Permission::new(rules, key)),
             will_delay_secs_max: plan.will_delay_secs_max,
             server_reference: plan.server_reference,
             spares: Spares::default(),
@@ -384,19 +413,11 @@ impl World {
             now_tick: 0,
             draining: false,
             shed: Shed::default(),
-            is_impatient: false,
+            quota: Quota::default(),
             pardon: Pardon::default(),
             log_budget: LogBudget::default(),
             assigned_count: 0,
-        };
-        world.restored(recovered)
-    }
-
-    fn restored(mut self, recovered: Option<Recovered>) -> Self {
-        if let Some(recovered) = recovered {
-            self.restore(recovered);
         }
-        self
     }
 
     /// This shard's counters.
@@ -457,32 +478,6 @@ impl World {
             self.orders.push(Order::CancelReceive(socket));
         }
         self.book().pauses.add(u64::from(was_read));
-    }
-
-    /// What a turn leaves to be done before its answers go out.
-    pub(super) fn finish_turn(&mut self) {
-        self.publish_wills();
-        self.continue_searches();
-        self.hand_off();
-        self.settle_later();
-        self.submit_changes();
-        self.ring_bells();
-        self.count_messages();
-    }
-
-    /// Brings into the books what sessions have sent and lost.
-    fn count_messages(&mut self) {
-        let (sent, losses) = (self.commons.sent.take(), self.commons.losses.take());
-        let book = self.book();
-        if sent != Sent::default() {
-            let first = sent.first.into_iter().enumerate();
-            first.for_each(|(qos, count)| book.deliveries.add(qos, count));
-            book.retransmissions.add(sent.again);
-            book.payload_bytes_out.add(sent.payload_bytes);
-        }
-        let lost = losses.into_iter().enumerate();
-        lost.filter(|(_, count)| *count > 0)
-            .for_each(|(loss, count)| book.deliveries_dropped.add(loss, count));
     }
 
     /// Ends a client's connection.

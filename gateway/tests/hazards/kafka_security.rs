@@ -2,7 +2,7 @@
 //! nothing, and no secret is told to anyone.
 
 use crate::support::client::Client;
-use crate::support::gateway::Gateway;
+use crate::support::gateway::{CONTROL_PATHS, Gateway};
 use crate::support::kafka::{RealKafka, read_topic};
 use crate::support::way::{MTLS, PASSWORD, SSL, USER, Way};
 use crate::support::wire::*;
@@ -19,14 +19,7 @@ fn client_keys(kafka: &RealKafka) -> PathBuf {
 /// Nothing that the gateway says to anyone has a secret in it.
 fn assert_discreet(gateway: &Gateway) {
     let mut said = gateway.whole_log();
-    for path in [
-        "/",
-        "/metrics",
-        "/readyz",
-        "/api/v1/stats",
-        "/api/v1/lanes",
-        "/api/v1/routes",
-    ] {
+    for path in CONTROL_PATHS {
         said += &gateway.ask(path);
     }
     for secret in [PASSWORD, STORE_PASSWORD] {

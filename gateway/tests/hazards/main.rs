@@ -6,6 +6,8 @@
 
 mod support;
 
+mod access;
+mod access_reload;
 mod backpressure;
 mod books;
 mod budget;
@@ -17,6 +19,7 @@ mod downlink_several;
 mod drain;
 mod groups;
 mod hammer;
+mod identity;
 mod kafka_security;
 mod limits;
 mod listeners;
@@ -27,9 +30,11 @@ mod order;
 mod outage;
 mod overload;
 mod proxy_protocol;
+mod quota;
 mod refused;
 mod repair;
 mod retained;
+mod rights;
 mod rings;
 mod session_end;
 mod shards;

@@ -8,7 +8,8 @@
 The clients are programs in `scenarios/`, a process each, side by side; tools/fetch.sh brings their
 libraries and builds them. All that they send passes through proxies (`proxy.py`) which cut
 connections where a scenario says so, and write down the packets: a FAIL shows those of its
-scenario, LOGS/stock-CLIENT.packets has all of them.
+scenario, LOGS/stock-CLIENT.packets has all of them. What comes by WebSocket or under TLS goes past
+them, to listeners with certificates of the run's own (`pki.py`); with --broker it is left out.
 
 mosquitto is the server that the scenarios were checked with. What it does otherwise is in
 `deviations.py`: with --broker such a failure is a DEVIATES line and no FAIL.
@@ -26,6 +27,7 @@ import threading
 
 import deviations
 from gateway import Gateway
+from pki import Pki
 from proxy import Control
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -78,18 +80,17 @@ class Report:
 class Run:
     """One client's program and what it says."""
 
-    def __init__(self, client, server, web_port, scenario, report, logs):
+    def __init__(self, client, server, beside, scenario, report, logs):
+        """`beside` is what the environment says of listeners that no proxy stands before."""
         self.client, self.report, self.logs = client, report, logs
         self.control = Control(server)
         self.planned, self.begun, self.told, self.mark = None, None, 0, 0
         self.environment = os.environ | {
             "STOCK_PORT": str(self.control.port_for_all),
             "STOCK_CONTROL": str(self.control.port),
-            # Past the proxies, which read packets of MQTT and no frames.
-            "STOCK_WEB_PORT": str(web_port or ""),
             "STOCK_RUN": f"{client.replace('.', '')}-{secrets.token_hex(3)}",
             "STOCK_ONLY": scenario,
-        }
+        } | beside
 
     def drive(self):
         """Runs the program to its end, which comes by itself or by the clock."""
@@ -160,7 +161,7 @@ def main():
     with contextlib.ExitStack() as stack:
         if options.broker:
             host, port = options.broker.rsplit(":", 1)
-            server, web_port = (host, int(port)), None
+            server, beside = (host, int(port)), {}
         else:
             log = stack.enter_context(open(options.logs / "stock-gateway.log", "w"))
             settings = {}
@@ -170,10 +171,11 @@ def main():
                     tempfile.TemporaryDirectory()
                 )
                 settings["TRIBUTARY_SHARDS__COUNT"] = "4"
-            gateway = Gateway(options.gateway, None, log, settings)
-            server, web_port = (gateway.host, gateway.port), gateway.web_port
+            pki = Pki(pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory())))
+            gateway = Gateway(options.gateway, None, log, settings, pki.listeners())
+            server, beside = (gateway.host, gateway.port), past_the_proxies(gateway, pki)
         try:
-            rest = (server, web_port, scenario, report, options.logs)
+            rest = (server, beside, scenario, report, options.logs)
             drive_all([Run(client, *rest) for client in clients])
         finally:
             code = 0 if options.broker else gateway.end()
@@ -182,6 +184,17 @@ def main():
     deviating = f", {report.deviating} deviating" if report.deviating else ""
     print(f"stock clients: {report.passed} passed, {report.failed} failed{deviating}")
     return 1 if report.failed or not report.passed else 0
+
+
+def past_the_proxies(gateway, pki):
+    """Listeners whose bytes are frames or records, and no packets that a proxy could read."""
+    return {
+        "STOCK_WEB_PORT": str(gateway.web_port),
+        "STOCK_TLS_PORT": str(gateway.port_of("secure")),
+        "STOCK_MUTUAL_PORT": str(gateway.port_of("mutual")),
+        "STOCK_SECURE_WEB_PORT": str(gateway.port_of("secureweb")),
+        "STOCK_PKI": str(pki.folder),
+    }
 
 
 def drive_all(runs):

@@ -106,6 +106,8 @@ fn table(args: &ConnectArgs, done: &Done, report: &Report, held: u64) -> Table {
     table.row("refused", grouped(counts.connects_refused));
     table.row("ended", grouped(counts.connections_ended));
     table.ends(&report.ends);
+    table.count_if_any("TLS handshakes, full", counts.handshakes_full);
+    table.count_if_any("TLS handshakes, resumed", counts.handshakes_resumed);
     table.count_if_any("subscriptions", counts.subscriptions_granted);
     table.count_if_any("subscriptions refused", counts.subscriptions_refused);
     if counts.pings_sent > 0 {

@@ -38,7 +38,12 @@ impl Engine {
             return Ok(());
         };
         self.out.clear();
-        device.hello(self.plan.version, &self.plan, &mut self.out);
+        match &mut self.tunnels {
+            // The first flight has met a socket that was not ready for it.
+            Some(_) if !device.unsent.is_empty() => self.out.append(&mut device.unsent),
+            Some(tunnels) => tunnels.dial(slot, &mut self.out)?,
+            None => device.hello(self.plan.version, &self.plan, &mut self.out),
+        }
         match send(socket, &self.out, SendFlags::NOSIGNAL) {
             // A new socket's buffer takes a CONNECT whole.
             Ok(_) => {
@@ -46,7 +51,12 @@ impl Engine {
                 device.has_spoken = true;
                 self.arm(slot, EventFlags::IN)
             }
-            Err(Errno::AGAIN | Errno::INTR) => Ok(()),
+            Err(Errno::AGAIN | Errno::INTR) => {
+                if self.tunnels.is_some() {
+                    device.unsent.append(&mut self.out);
+                }
+                Ok(())
+            }
             Err(errno) => Err(not_reached(errno)),
         }
     }
@@ -105,11 +115,20 @@ impl Engine {
         self.books.counts.reads += 1;
         self.books.counts.bytes_received += bytes as u64;
         self.out.clear();
+        let mut arrived = &self.read[..bytes];
+        if let Some(tunnels) = &mut self.tunnels {
+            self.inner.clear();
+            self.inner.extend_from_slice(arrived);
+            if tunnels.open(slot, &mut self.inner, &mut self.books.counts)? {
+                device.hello(self.plan.version, &self.plan, &mut self.out);
+            }
+            arrived = &self.inner;
+        }
         let was = device.state;
         let mut partial = std::mem::take(&mut device.partial);
         let (now_ns, books, out) = (self.now_ns, &mut self.books, &mut self.out);
         let plan = &self.plan;
-        let taken = each_frame(&mut partial, &self.read[..bytes], |first_byte, body| {
+        let taken = each_frame(&mut partial, arrived, |first_byte, body| {
             device.on_frame((first_byte, body), now_ns, plan, books, out)
         });
         device.partial = partial;
@@ -126,12 +145,15 @@ impl Engine {
 
     fn on_writable(&mut self, slot: u32) -> Result<(), Close> {
         let device = &mut self.devices[slot as usize];
+        let mut waiting = std::mem::take(&mut device.unsent);
         self.out.clear();
-        self.out.append(&mut device.unsent);
-        device.unsent = Vec::new();
         self.arm(slot, EventFlags::IN)?;
         self.pump_into_out(slot);
-        self.send_out(slot)
+        self.seal_out(slot);
+        // What waited has been sealed already.
+        waiting.append(&mut self.out);
+        self.out = waiting;
+        self.write_out(slot)
     }
 
     /// Sends what a device may send now.
@@ -161,8 +183,19 @@ impl Engine {
         }
     }
 
-    /// Writes `out`; what the socket does not take waits in the device.
     pub(super) fn send_out(&mut self, slot: u32) -> Result<(), Close> {
+        self.seal_out(slot);
+        self.write_out(slot)
+    }
+
+    fn seal_out(&mut self, slot: u32) {
+        if let Some(tunnels) = &mut self.tunnels {
+            tunnels.seal(slot, &mut self.out);
+        }
+    }
+
+    /// Writes `out`; what the socket does not take waits in the device.
+    fn write_out(&mut self, slot: u32) -> Result<(), Close> {
         if self.out.is_empty() {
             return Ok(());
         }
@@ -217,6 +250,20 @@ impl Engine {
 
     /// Ends a connection, for whatever reason, and plans the next where there is to be one.
     pub(super) fn close(&mut self, slot: u32, close: Close) {
+        if close.has_alert() {
+            // Whether it arrives makes no difference.
+            self.out.clear();
+            let _ = self.send_out(slot);
+        }
+        let in_handshake = self
+            .tunnels
+            .as_mut()
+            .is_some_and(|tunnels| tunnels.end(slot));
+        let close = if in_handshake {
+            close.in_handshake()
+        } else {
+            close
+        };
         let device = &mut self.devices[slot as usize];
         let close = match device.state {
             State::Away => return,

@@ -60,7 +60,7 @@ impl Fleet {
                 bytes.clear();
                 bytes.extend_from_slice(self.rings.ring(ring).bytes(&buffer));
                 self.rings.ring(ring).give_back(buffer);
-                let taken = self.on_bytes(place, &bytes);
+                let taken = self.on_bytes(place, &mut bytes);
                 self.read = bytes;
                 match taken {
                     Ok(()) if !more => self.rings.ring(ring).poll_readable(conn),
@@ -106,13 +106,18 @@ impl Fleet {
                 let client = &mut self.clients[place as usize];
                 client.state = State::AwaitConnack;
                 client.set(SPOKEN, true);
-                let id = self.plan.run.client_id(self.first + place);
-                let mut hello = self.spare();
-                let keepalive = self.plan.keepalive_secs;
-                encode::connect(&mut hello, self.plan.version, id.as_bytes(), keepalive);
+                let mut first = self.spare();
+                match &mut self.tunnels {
+                    Some(tunnels) => {
+                        if let Err(close) = tunnels.dial(place, &mut first) {
+                            return self.close(place, close);
+                        }
+                    }
+                    None => self.hello(place, &mut first),
+                }
                 let client = &self.clients[place as usize];
                 let (ring, conn) = (self.rings.ring(usize::from(client.ring)), client.conn);
-                ring.send(conn, hello);
+                ring.send(conn, first);
                 ring.receive_armed(conn);
             }
             // The pair of this source and the target is still in TIME_WAIT: take the next.
@@ -124,14 +129,28 @@ impl Fleet {
         }
     }
 
-    fn on_bytes(&mut self, place: u32, bytes: &[u8]) -> Result<(), Close> {
+    /// Appends the CONNECT of a client.
+    fn hello(&self, place: u32, out: &mut Vec<u8>) {
+        let id = self.plan.run.client_id(self.first + place);
+        let keepalive = self.plan.keepalive_secs;
+        encode::connect(out, self.plan.version, id.as_bytes(), keepalive);
+    }
+
+    fn on_bytes(&mut self, place: u32, bytes: &mut Vec<u8>) -> Result<(), Close> {
         self.now_ns = self.clock.now_ns();
         self.books.counts.reads += 1;
         self.books.counts.bytes_received += bytes.len() as u64;
+        let mut out = std::mem::take(&mut self.out);
+        out.clear();
+        if let Some(tunnels) = &mut self.tunnels
+            && tunnels.open(place, bytes, &mut self.books.counts)?
+        {
+            self.hello(place, &mut out);
+        }
+        self.out = out;
         let mut partial = self.partials.remove(&place).unwrap_or_default();
         let client = &mut self.clients[place as usize];
         let was = client.state;
-        self.out.clear();
         let mut context = Context {
             plan: &self.plan,
             place,
@@ -168,6 +187,13 @@ impl Fleet {
 
     /// Writes `out`; what finds another send under way waits for it.
     fn send_out(&mut self, place: u32) {
+        if let Some(tunnels) = &mut self.tunnels {
+            tunnels.seal(place, &mut self.out);
+        }
+        self.write_out(place);
+    }
+
+    fn write_out(&mut self, place: u32) {
         if self.out.is_empty() {
             return;
         }
@@ -207,19 +233,23 @@ impl Fleet {
         if self.clients[place as usize].state == State::Away {
             return;
         }
-        if close.is_ours() && self.plan.fleet.farewell == Farewell::Fin {
+        if close.has_alert() || close.is_ours() && self.plan.fleet.farewell == Farewell::Fin {
             self.say_goodbye(place);
         }
         self.hang_up(place);
         self.forget(place, close);
     }
 
+    /// DISCONNECT from whoever is connected, and what the tunnel has to say at its end.
     fn say_goodbye(&mut self, place: u32) {
+        self.out.clear();
         if self.clients[place as usize].state == State::Connected {
-            self.out.clear();
             self.out.extend_from_slice(&encode::DISCONNECT);
-            self.send_out(place);
         }
+        if let Some(tunnels) = &mut self.tunnels {
+            tunnels.seal_last(place, &mut self.out);
+        }
+        self.write_out(place);
     }
 
     fn hang_up(&mut self, place: u32) {
@@ -236,6 +266,15 @@ impl Fleet {
 
     /// Books the end of a connection whose socket is gone or was never there.
     fn forget(&mut self, place: u32, close: Close) {
+        let in_handshake = self
+            .tunnels
+            .as_mut()
+            .is_some_and(|tunnels| tunnels.end(place));
+        let close = if in_handshake {
+            close.in_handshake()
+        } else {
+            close
+        };
         let client = &mut self.clients[place as usize];
         let close = if client.state == State::Connected {
             self.connected -= 1;

@@ -17,6 +17,7 @@ fn publisher(qos: u8, in_flight_max: u16, coalesce: u32) -> Publisher {
         drain_secs: 1.0,
     };
     let plan = Plan {
+        way: None,
         target: "127.0.0.1:1".parse().expect("an address"),
         version: Version::V5,
         run: RunId(5),

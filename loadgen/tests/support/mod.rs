@@ -2,6 +2,10 @@
 //! scratch files.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod pki;
+pub(crate) mod tls_server;
+mod websocket;
+
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -67,6 +71,11 @@ pub(crate) fn floor_with(address: &str, flags: &[&str]) -> Server {
 
 /// The distribution's mosquitto on a port of its own, or `None` where it is not installed.
 pub(crate) fn mosquitto() -> Option<Server> {
+    mosquitto_with("")
+}
+
+/// The same with further lines about its listener.
+pub(crate) fn mosquitto_with(lines: &str) -> Option<Server> {
     const PROGRAM: &str = "/usr/sbin/mosquitto";
     if !Path::new(PROGRAM).exists() {
         eprintln!("SKIPPED: {PROGRAM} is not installed (apt-get install mosquitto)");
@@ -81,7 +90,7 @@ pub(crate) fn mosquitto() -> Option<Server> {
         drop(free);
         let text = format!(
             "listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n\
-             persistence false\nlog_dest stderr\nlog_type all\n"
+             persistence false\nlog_dest stderr\nlog_type all\n{lines}"
         );
         fs::write(&config.0, text).expect("the directory is writable");
         let mut child = Command::new(PROGRAM)

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{Error, ErrorKind, Read};
 
 use super::Section;
-use crate::config::document::{Table, Value};
+use crate::config::document::{Entry, Table, Value};
+use crate::config::faults::Place;
 
 /// The key in `{ file = "/PATH" }`.
 const FILE: &str = "file";
@@ -39,6 +40,24 @@ impl Section<'_> {
             self.fault(place, key, format!("\"{name}\" {why}"), RIGHT);
         }
         is_whole
+    }
+
+    /// A text that nobody repeats: here, or in the file that `{ file = "/PATH" }` names.
+    pub(in crate::config) fn secret(&mut self, key: &'static str) -> Option<(String, Place)> {
+        let Entry { place, value } = self.take(key)?;
+        let found = match &value {
+            Value::Text(text) if text.is_empty() => Err("is empty".to_string()),
+            Value::Text(text) => Ok(text.clone()),
+            Value::Table(table) => path_in(table).and_then(fetch),
+            other => Err(format!("is {}", other.kind())),
+        };
+        match found {
+            Ok(text) => Some((text, place)),
+            Err(wrong) => {
+                self.fault(place, key, wrong, RIGHT);
+                None
+            }
+        }
     }
 }
 

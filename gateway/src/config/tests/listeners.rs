@@ -26,8 +26,10 @@ fn every_key_of_a_listener_arrives() {
         mode: 0o600,
     };
     assert_eq!((&local.address, local.protocol), (&unix, Protocol::Mqtt));
-    let plain = Listener::plain("mqtt".into(), "0.0.0.0:1883".parse().unwrap());
+    let mut plain = Listener::plain("mqtt".into(), "0.0.0.0:1883".parse().unwrap());
+    plain.auth.clone_from(&settings.identity.chain);
     assert_eq!(mqtt, &plain);
+    assert_eq!(inside.auth, Some(vec![Method::Users, Method::Anonymous]));
     let file = |name: &str| PathBuf::from(format!("tests/check/tls/{name}.pem"));
     let tls = Tls {
         certificates: vec![Certificate {
@@ -61,7 +63,7 @@ fn every_key_of_a_listener_arrives() {
 
 #[test]
 fn a_listener_that_says_little_takes_the_defaults() {
-    let text = "[listen.web]\naddress = \"[::]:80\"\nprotocol = \"ws\"\n\
+    let text = "[listen.web]\naddress = \"[::1]:80\"\nprotocol = \"ws\"\n\
                 [listen.local]\naddress = \"unix:/run/mqtt\"\nproxy_protocol = \"required\"\n\
                 proxy_from = [\"unix\"]\n";
     let settings = good(text, &[]);

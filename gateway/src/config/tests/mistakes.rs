@@ -53,7 +53,7 @@ const MISTAKES: &[Mistake] = &[
         &[(2, "[listen.mqtt].address", "is an integer")],
     ),
     (
-        "[listen.a]\naddress = \"1.1.1.1:1\"\n[listen.b]\naddress = \"1.1.1.1:1\"\n",
+        "[listen.a]\naddress = \"127.1.1.1:1\"\n[listen.b]\naddress = \"127.1.1.1:1\"\n",
         &[(4, "[listen.b].address", "taken by [listen.a]")],
     ),
     (
@@ -293,7 +293,51 @@ const MISTAKES: &[Mistake] = &[
     ),
     (
         "[control]\naddress = \"0.0.0.0:9883\"\n",
-        &[(2, "[control].address", "set [control].token")],
+        &[(
+            2,
+            "[control].address",
+            "set [control].token, [control].certificate and",
+        )],
+    ),
+    (
+        "[control]\ntoken = \"secret\"\naddress = \"10.0.0.1:9883\"\n",
+        &[(
+            3,
+            "[control].address",
+            "no TLS is set; set [control].certificate",
+        )],
+    ),
+    (
+        "[control]\ncertificate = \"/no/such.pem\"\nkey = \"/no/such.pem\"\n",
+        &[(2, "[control].certificate", "/no/such.pem cannot be read")],
+    ),
+    (
+        "[control]\ncertificate = \"/no/such.pem\"\n",
+        &[(2, "[control].key", "name the key of the certificate")],
+    ),
+    (
+        "[control]\nkey = \"/no/such.pem\"\n",
+        &[(
+            2,
+            "[control].certificate",
+            "name the certificate of the key",
+        )],
+    ),
+    (
+        "[control]\ntoken = { file = \"/no/such/secret\" }\n",
+        &[(2, "[control].token", "which cannot be read")],
+    ),
+    (
+        "[control]\ntoken = 5\n",
+        &[(2, "[control].token", "write { file = ")],
+    ),
+    (
+        "[process]\ngroup = \"devices\"\n",
+        &[(2, "[process].group", "name a user too")],
+    ),
+    (
+        "[process]\nuser = \"a:b\"\n",
+        &[(2, "[process].user", "write a name as in /etc/passwd")],
     ),
     (
         "[control]\ntoken = \"a b\"\n",

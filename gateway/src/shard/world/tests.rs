@@ -8,5 +8,6 @@ mod endings;
 mod groups;
 mod keeping;
 mod parties;
+mod quotas;
 mod spreading;
 mod waiting;

@@ -4,9 +4,10 @@ use super::DEADLINE;
 use super::delivery::Delivery;
 use super::gateway::Gateway;
 use super::wire::*;
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{ErrorKind, Read};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// One connection to the gateway.
@@ -24,7 +25,22 @@ pub(crate) struct Client {
 impl Client {
     /// A TCP connection that has said nothing yet.
     pub(crate) fn dial(target: SocketAddr, version: u8) -> Client {
-        let stream = TcpStream::connect(target).expect("the gateway accepts");
+        Client::on(
+            TcpStream::connect(target).expect("the gateway accepts"),
+            version,
+        )
+    }
+
+    /// The same from an address of this machine's own choosing.
+    pub(crate) fn dial_from(source: Ipv4Addr, target: SocketAddr, version: u8) -> Client {
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None);
+        let socket = socket.expect("there is a descriptor left");
+        bind(&socket, &SocketAddr::from((source, 0))).expect("the address is this machine's");
+        connect(&socket, &target).expect("the gateway accepts");
+        Client::on(TcpStream::from(socket), version)
+    }
+
+    fn on(stream: TcpStream, version: u8) -> Client {
         stream.set_nodelay(true).expect("TCP has no-delay");
         stream
             .set_read_timeout(Some(DEADLINE))

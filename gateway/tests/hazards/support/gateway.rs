@@ -6,14 +6,25 @@ use super::output::{Kept, lines};
 use super::{DEADLINE, ask_until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A start takes longer than an answer: the embedded Kafka comes up first.
 const START_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Everything that the control plane tells, but for health.
+pub(crate) const CONTROL_PATHS: [&str; 6] = [
+    "/",
+    "/metrics",
+    "/readyz",
+    "/api/v1/stats",
+    "/api/v1/lanes",
+    "/api/v1/routes",
+];
 
 /// How a gateway is to be started.
 #[derive(Default)]
@@ -25,6 +36,7 @@ pub(crate) struct Launch {
     counts_memory: bool,
     listens_by_config: bool,
     shards: Option<usize>,
+    notify: Option<PathBuf>,
 }
 
 impl Launch {
@@ -44,6 +56,12 @@ impl Launch {
     /// So many shards, whatever the machine has.
     pub(crate) fn shards(mut self, count: usize) -> Launch {
         self.shards = Some(count);
+        self
+    }
+
+    /// A service manager that listens at this socket.
+    pub(crate) fn notify(mut self, socket: &Path) -> Launch {
+        self.notify = Some(socket.to_owned());
         self
     }
 
@@ -103,6 +121,9 @@ impl Launch {
         }
         if self.counts_memory {
             command.env("MALLOC_CONF", "tcache:false");
+        }
+        if let Some(socket) = &self.notify {
+            command.env("NOTIFY_SOCKET", socket);
         }
         command.spawn().expect("the gateway's binary runs")
     }
@@ -197,6 +218,17 @@ impl Gateway {
         metrics::fetch(self.control, path).1
     }
 
+    /// The same for whoever says this token: the head of the answer, and the body.
+    pub(crate) fn ask_with_token(&self, path: &str, token: &str) -> (String, String) {
+        let line = format!("Authorization: Bearer {token}\r\n");
+        metrics::fetch_with(self.control, path, &line)
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until the metrics satisfy `condition`, which `what` says in words, and returns them.
     pub(crate) fn wait_until(&self, what: &str, condition: impl Fn(&Metrics) -> bool) -> Metrics {
         let met = ask_until(DEADLINE, || {
@@ -218,7 +250,7 @@ impl Gateway {
             .expect("the child has not been reaped");
     }
 
-    /// SIGHUP: certificates are to be read again.
+    /// SIGHUP: what can change under connected clients is to be read again.
     pub(crate) fn reload(&self) {
         kill_process(Pid::from_child(&self.child), Signal::HUP)
             .expect("the child has not been reaped");
@@ -298,6 +330,18 @@ pub(crate) struct Ended {
 pub(crate) fn run_to_end(arguments: &[&str]) -> Ended {
     let spawned = tributary().args(arguments).spawn();
     Ended::of(spawned.expect("the gateway's binary runs"))
+}
+
+/// The same with this on its stdin.
+pub(crate) fn run_with_input(arguments: &[&str], input: &str) -> Ended {
+    let mut command = tributary();
+    let spawned = command.args(arguments).stdin(Stdio::piped()).spawn();
+    let mut child = spawned.expect("the gateway's binary runs");
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    // It may have ended before it has read anything.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    Ended::of(child)
 }
 
 impl Ended {

@@ -85,13 +85,18 @@ pub(crate) fn scrape(control: SocketAddr) -> Metrics {
 
 /// The head and the body of the answer to a GET.
 pub(super) fn fetch(control: SocketAddr, path: &str) -> (String, String) {
+    fetch_with(control, path, "")
+}
+
+/// The same, with header lines of its own.
+pub(super) fn fetch_with(control: SocketAddr, path: &str, lines: &str) -> (String, String) {
     let mut stream = TcpStream::connect(control).expect("the control port listens");
     stream
         .set_read_timeout(Some(DEADLINE))
         .expect("a socket takes a timeout");
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: {control}\r\nConnection: close\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: {control}\r\nConnection: close\r\n{lines}\r\n"
     )
     .expect("the control port reads");
     let mut answer = String::new();

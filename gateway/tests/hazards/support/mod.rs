@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod delivery;
+pub(crate) mod doorway;
 pub(crate) mod gateway;
 pub(crate) mod kafka;
 pub(crate) mod metrics;
@@ -9,6 +10,7 @@ pub(crate) mod output;
 pub(crate) mod pki;
 pub(crate) mod property;
 pub(crate) mod relay;
+pub(crate) mod rules;
 pub(crate) mod subscriber;
 pub(crate) mod tunnel;
 pub(crate) mod way;

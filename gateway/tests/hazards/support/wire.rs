@@ -66,6 +66,8 @@ pub(crate) struct Connect<'a> {
     pub(crate) keep_alive_secs: u16,
     pub(crate) properties: &'a [u8],
     pub(crate) will: Option<Will<'a>>,
+    pub(crate) user: Option<&'a str>,
+    pub(crate) password: Option<&'a [u8]>,
 }
 
 /// What is to be published when the client is gone without a word.
@@ -87,6 +89,8 @@ impl<'a> Connect<'a> {
             keep_alive_secs: 0,
             properties: &[],
             will: None,
+            user: None,
+            password: None,
         }
     }
 
@@ -101,6 +105,7 @@ impl<'a> Connect<'a> {
         if let Some(will) = self.will {
             flags |= 0x04 | will.qos << 3 | u8::from(will.retain) << 5;
         }
+        flags |= u8::from(self.user.is_some()) << 7 | u8::from(self.password.is_some()) << 6;
         body.extend([self.version, flags]);
         body.extend(self.keep_alive_secs.to_be_bytes());
         body.extend(properties(self.version, self.properties));
@@ -109,6 +114,12 @@ impl<'a> Connect<'a> {
             body.extend(properties(self.version, will.properties));
             body.extend(text(will.topic.as_bytes()));
             body.extend(text(will.payload));
+        }
+        if let Some(user) = self.user {
+            body.extend(text(user.as_bytes()));
+        }
+        if let Some(password) = self.password {
+            body.extend(text(password));
         }
         frame(0x10, &body)
     }

@@ -2,10 +2,14 @@
 import net from 'node:net';
 import { createInterface } from 'node:readline';
 
-const { STOCK_PORT, STOCK_WEB_PORT, STOCK_CONTROL, STOCK_RUN, STOCK_ONLY = '' } = process.env;
+const { STOCK_PORT, STOCK_CONTROL, STOCK_PKI, STOCK_RUN, STOCK_ONLY = '' } = process.env;
 export const PORT = Number(STOCK_PORT);
-// None where the server takes no WebSockets.
-export const WEB_PORT = Number(STOCK_WEB_PORT) || null;
+// None where there is no such listener: WebSockets, TLS, TLS with the client's certificate, both.
+const beside = (name) => Number(process.env[`STOCK_${name}_PORT`]) || null;
+export const [WEB_PORT, TLS_PORT] = ['WEB', 'TLS'].map(beside);
+export const [MUTUAL_PORT, SECURE_WEB_PORT] = ['MUTUAL', 'SECURE_WEB'].map(beside);
+// The path of a certificate or key; `stock/pki.py` says which there are.
+export const pem = (name) => `${STOCK_PKI}/${name}`;
 const WAIT_MS = 10_000;
 // Only ever waited for what must not come: too short a time hides a fault, it never makes one.
 const GRACE_MS = 300;
@@ -83,9 +87,9 @@ export async function main() {
       await run(names);
       console.log(`PASS ${name}`);
     } catch (fault) {
-      const lines = [...String(fault.stack).matchAll(/mqttjs\.mjs:(\d+)/g)].map((hit) => hit[1]);
+      const lines = [...String(fault.stack).matchAll(/(mqttjs\w*\.mjs:\d+)/g)].map((hit) => hit[1]);
       const said = String(fault).replaceAll(/\s+/g, ' ');
-      console.log(`FAIL ${name}: ${said} (lines ${lines.join(', ')})`);
+      console.log(`FAIL ${name}: ${said} (${lines.join(', ')})`);
     }
   }
   process.exit(0);

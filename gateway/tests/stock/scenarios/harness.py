@@ -10,8 +10,11 @@ import time
 import traceback
 
 HOST, PORT = "127.0.0.1", int(os.environ["STOCK_PORT"])
-# None where the server takes no WebSockets.
-WEB_PORT = int(os.environ.get("STOCK_WEB_PORT") or 0) or None
+# None where there is no such listener: WebSockets, TLS, TLS with the client's certificate, both.
+WEB_PORT, TLS_PORT, MUTUAL_PORT, SECURE_WEB_PORT = (
+    int(os.environ.get(f"STOCK_{name}_PORT") or 0) or None
+    for name in ("WEB", "TLS", "MUTUAL", "SECURE_WEB")
+)
 RUN, ONLY = os.environ["STOCK_RUN"], os.environ.get("STOCK_ONLY", "")
 WAIT_SECS = 10
 # Only ever waited for what must not come: too short a time hides a fault, it never makes one.
@@ -67,6 +70,11 @@ def scenario(name, **arguments):
         return function
 
     return add
+
+
+def pem(name):
+    """The path of a certificate or key; `stock/pki.py` says which there are."""
+    return os.path.join(os.environ["STOCK_PKI"], name)
 
 
 def check(good, why):

@@ -5,7 +5,8 @@ import subprocess
 import time
 
 import harness
-from harness import DOWN_CUTS, GRACE_SECS, PORT, WAIT_SECS, Control, check, equal, scenario
+from harness import DOWN_CUTS, GRACE_SECS, MUTUAL_PORT, PORT, TLS_PORT, WAIT_SECS
+from harness import Control, check, equal, pem, scenario
 
 control = Control()
 V4, V5 = "mqttv311", "mqttv5"
@@ -249,6 +250,65 @@ def sys_tree(names, version):
         who = ["-t", f"$SYS/broker/{rest}", "-C", 1, "-W", 15, "-F", "%t %p"]
         topic, _, payload = run("sub", *who, version=version)[0].partition(" ")
         check(topic == f"$SYS/broker/{rest}" and payload, f"{topic} {payload!r}")
+
+
+def tls_ways():
+    """Words and port for each way under TLS; `--insecure` is nowhere, so names are checked, too."""
+    trusting = ["--cafile", pem("authority.pem")]
+    shown = [*trusting, "--cert", pem("client.pem"), "--key", pem("client.key")]
+    yield "TLS", [*trusting, "--tls-version", "tlsv1.3"], TLS_PORT
+    yield "TLS with a certificate", [*shown, "--tls-version", "tlsv1.3"], MUTUAL_PORT
+
+
+def under_tls(names, version, words, port):
+    """Lines and 100 KB of both higher QoS, up by TLS and down by TLS; then a session is kept."""
+    where = {"version": version, "port": port}
+    large = "0123456789abcdef" * 6400
+    for qos in (1, 2):
+        who = ["-t", names.topic(f"q{qos}"), "-q", qos]
+        with listening("sub", *words, *who, "-C", 4, "-F", "%q %p", **where) as peer:
+            run("pub", *words, *who, "-l", stdin="a\nb\nc", **where)
+            run("pub", *words, *who, "-s", stdin=large, **where)
+            equal(heard(peer), [f"{qos} {each}" for each in ("a", "b", "c", large)], "messages")
+    who = ["-c", "-i", names.id("away"), "-q", 1, "-t", names.topic()]
+    run("sub", *words, *who, "-E", **where)
+    run("pub", "-t", names.topic(), "-q", 1, "-m", "for TCP", version=version)
+    equal(run("sub", *who, "-C", 1, version=version), ["for TCP"], "a session that began by TLS")
+    run("pub", "-t", names.topic(), "-q", 1, "-m", "for TLS", version=version)
+    equal(run("sub", *words, *who, "-C", 1, **where), ["for TLS"], "and goes on by TLS")
+    run("sub", *[word for word in who if word != "-c"], "-E", version=version)
+
+
+def refused_under_tls(names):
+    """mosquitto_pub's errors, and nothing of it is published."""
+    authority, stranger = (["--cafile", pem(f"{name}.pem")] for name in ("authority", "stranger"))
+    impostor = [*authority, "--cert", pem("impostor.pem"), "--key", pem("impostor.key")]
+    faults = [
+        ("a server of a stranger", stranger, TLS_PORT),
+        ("no certificate", authority, MUTUAL_PORT),
+        ("a stranger's certificate", impostor, MUTUAL_PORT),
+        ("no TLS", [], TLS_PORT),
+    ]
+    with listening("sub", "-t", names.topic("#"), "-q", 1, "-C", 1) as witness:
+        for what, words, port in faults:
+            message = ["-t", names.topic(), "-q", 1, "-m", what]
+            done = subprocess.run(
+                command("pub", *words, *message, port=port),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=WAIT_SECS + 5,
+            )
+            check(done.returncode != 0, f"published in spite of {what}")
+        run("pub", *authority, "-t", names.topic(), "-q", 1, "-m", "allowed", port=TLS_PORT)
+        equal(heard(witness), ["allowed"], "what the witness got first")
+
+
+if TLS_PORT:
+    for way, arguments, tls_port in tls_ways():
+        for name, level in (("3.1.1", V4), ("5", V5)):
+            added = scenario(f"{way} {name}", version=level, words=arguments, port=tls_port)
+            added(under_tls)
+    scenario("TLS refused 5")(refused_under_tls)
 
 
 if __name__ == "__main__":

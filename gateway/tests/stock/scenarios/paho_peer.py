@@ -11,6 +11,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from harness import GRACE_SECS, HOST, PORT, WAIT_SECS, check
 
 V4, V5 = paho.MQTTv311, paho.MQTTv5
+FOREVER = 0xFFFFFFFF
 
 
 def properties(kind, **values):
@@ -24,12 +25,25 @@ def options(qos=0, **values):
     return SubscribeOptions(qos=qos, **values)
 
 
+def lasting(version):
+    """CONNECT properties of a session that outlives its connection."""
+    return {"SessionExpiryInterval": FOREVER} if version == V5 else {}
+
+
 class Peer:
     """`arrived` is a queue of messages; everything else waits at most WAIT_SECS."""
 
     def __init__(
-        self, client_id, version=V5, port=PORT, clean=True, manual_ack=False, transport="tcp"
+        self,
+        client_id,
+        version=V5,
+        port=PORT,
+        clean=True,
+        manual_ack=False,
+        transport="tcp",
+        tls=None,
     ):
+        """`tls` are arguments of paho's `tls_set`."""
         self.version, self.port, self.clean = version, port, clean
         self.arrived, self.connacks, self.ends = queue.Queue(), queue.Queue(), queue.Queue()
         self.acks, self.flags, self.properties = {}, None, None
@@ -44,6 +58,8 @@ class Peer:
             transport=transport,
             **arguments,
         )
+        if tls:
+            self.client.tls_set(**tls)
         self.client.on_message = lambda _c, _d, message: self.arrived.put(message)
         self.client.on_connect = lambda _c, _d, *rest: self.connacks.put(rest)
         self.client.on_disconnect = lambda _c, _d, *rest: self.ends.put(rest)

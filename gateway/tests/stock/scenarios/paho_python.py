@@ -2,16 +2,11 @@
 
 import harness
 import paho_python_5  # noqa: F401 its scenarios come with ours
-from harness import DOWN_CUTS, UP_CUTS, WEB_PORT, Control, check, equal, scenario
-from paho_peer import V4, V5, Peer, options
+import paho_ways  # noqa: F401 its scenarios too
+from harness import DOWN_CUTS, UP_CUTS, Control, check, equal, scenario
+from paho_peer import V4, V5, Peer, lasting, options
 
 control = Control()
-FOREVER = 0xFFFFFFFF
-
-
-def lasting(version):
-    """CONNECT properties of a session that outlives its connection."""
-    return {"SessionExpiryInterval": FOREVER} if version == V5 else {}
 
 
 @scenario("persistent session 3.1.1", version=V4)
@@ -224,34 +219,6 @@ def sys_tree(names):
     check("$SYS" not in seen, f"{seen} through `#`")
     for each in (peer, other):
         each.disconnect()
-
-
-def through_a_websocket(names, version):
-    """A session of every QoS in both directions, kept over a change between WebSocket and TCP."""
-    topic, client_id = names.topic(), names.id("web")
-    web = {"port": WEB_PORT, "transport": "websockets"}
-    peer = Peer(client_id, version, clean=False, **web).connect(**lasting(version))
-    peer.subscribe((topic, options(2) if version == V5 else 2))
-    texts = [f"{qos} {'x' * size}" for qos in range(3) for size in (1, 300, 70_000)]
-    for text in texts:
-        peer.publish(topic, text, qos=int(text[0]))
-    equal(sorted(peer.payloads(len(texts))), sorted(texts), "its own messages")
-    peer.disconnect()
-    other = Peer(names.id("other"), version).connect()
-    other.publish(topic, "meanwhile", qos=1)
-    peer = Peer(client_id, version, clean=False).connect(**lasting(version))
-    check(peer.flags.session_present, "no session present by TCP")
-    equal(peer.payloads(1), ["meanwhile"], "queued")
-    peer.disconnect()
-    peer = Peer(client_id, version, clean=True, **web).connect()
-    check(not peer.flags.session_present, "session present after a clean start")
-    for each in (peer, other):
-        each.disconnect()
-
-
-if WEB_PORT:
-    scenario("websocket 3.1.1", version=V4)(through_a_websocket)
-    scenario("websocket 5", version=V5)(through_a_websocket)
 
 
 if __name__ == "__main__":

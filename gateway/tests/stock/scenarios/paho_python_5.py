@@ -4,10 +4,9 @@ import time
 from functools import partial
 
 from harness import WAIT_SECS, Control, check, equal, scenario, until
-from paho_peer import V4, Peer, options, properties
+from paho_peer import FOREVER, V4, Peer, options, properties
 
 control = Control()
-FOREVER = 0xFFFFFFFF
 
 
 @scenario("CONNACK properties")

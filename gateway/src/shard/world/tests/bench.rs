@@ -35,6 +35,8 @@ pub(super) struct Ground {
     routes: Arc<RouteTable>,
     /// A process of one shard may have a store.
     store: Option<(StoreHandle, Recovered)>,
+    /// None unless a test has them.
+    pub(super) rules: Option<Rules>,
 }
 
 /// One shard.
@@ -88,6 +90,7 @@ impl Ground {
             topic_hasher,
             routes: Arc::new(RouteTable::compile(rules).expect("good rules")),
             store: None,
+            rules: None,
         }
     }
 
@@ -131,6 +134,8 @@ impl Ground {
             store: self.store.take(),
             base_sec: BASE_SEC,
             users: Arc::new(Users::new(Vec::new()).expect("nobody is known")),
+            gate: None,
+            rules: self.rules.clone(),
             sys_interval_secs: 0,
             will_delay_secs_max: u32::MAX,
             server_reference: None,
@@ -363,6 +368,16 @@ pub(super) fn connect(id: &str, level: u8, keep_alive_secs: u8) -> Vec<u8> {
     }
     body.extend([0, id.len() as u8]);
     body.extend(id.as_bytes());
+    packet(0x10, &body)
+}
+
+/// A CONNECT of MQTT 3.1.1 with a user name.
+pub(super) fn connect_as(id: &str, user: &str) -> Vec<u8> {
+    let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 4, 0x82, 0, 0];
+    for text in [id, user] {
+        body.extend([0, text.len() as u8]);
+        body.extend(text.as_bytes());
+    }
     packet(0x10, &body)
 }
 

@@ -326,17 +326,22 @@ func sysTree(n names) {
 
 func largePayload(n names) {
 	p := connect(n.id("s"))
-	p.subscribe(n.topic("t"), 2)
-	text := strings.Repeat("0123456789abcdef", 1<<14)
-	for qos := byte(0); qos < 3; qos++ {
-		p.publish(n.topic("t"), text, qos)
-		check(string(p.take().Payload()) == text, "256 KiB at QoS %d came back otherwise", qos)
-	}
+	p.echo256KiB(n.topic("t"))
 	p.end()
 }
 
+// echo256KiB sends a large message at each QoS to itself.
+func (p *peer) echo256KiB(topic string) {
+	p.subscribe(topic, 2)
+	text := strings.Repeat("0123456789abcdef", 1<<14)
+	for qos := byte(0); qos < 3; qos++ {
+		p.publish(topic, text, qos)
+		check(string(p.take().Payload()) == text, "256 KiB at QoS %d came back otherwise", qos)
+	}
+}
+
 func main() {
-	runAll([]scenario{
+	scenarios := []scenario{
 		{"persistent session 3.1.1", persistentSession},
 		{"QoS 2 up over cuts 3.1.1", qos2Up},
 		{"QoS 2 down over cuts 3.1.1", qos2Down},
@@ -346,5 +351,14 @@ func main() {
 		{"wildcards 3.1.1", wildcards},
 		{"$SYS 3.1.1", sysTree},
 		{"large payload 3.1.1", largePayload},
-	})
+	}
+	if os.Getenv("STOCK_TLS_PORT") != "" {
+		scenarios = append(scenarios,
+			scenario{"TLS 3.1.1", underTLS},
+			scenario{"TLS with a certificate 3.1.1", withACertificate},
+			scenario{"TLS 1.2 with a certificate 3.1.1", withACertificate12},
+			scenario{"TLS refused 3.1.1", refusedUnderTLS},
+		)
+	}
+	runAll(scenarios)
 }

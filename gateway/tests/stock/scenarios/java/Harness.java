@@ -100,8 +100,9 @@ final class Harness {
     }
 
     private static String said(Throwable fault) {
+        var ours = List.of("HiveMq", "HiveMqTls", "PahoJava");
         var lines = Arrays.stream(fault.getStackTrace())
-                .filter(each -> List.of("HiveMq", "PahoJava").contains(each.getClassName()))
+                .filter(each -> ours.contains(each.getClassName()))
                 .map(each -> Integer.toString(each.getLineNumber()))
                 .collect(Collectors.joining(", "));
         return (fault + " (lines " + lines + ")").replaceAll("\\s+", " ");

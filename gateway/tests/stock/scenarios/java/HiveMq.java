@@ -1,5 +1,6 @@
 // HiveMQ's client, stock in Java, with its own reconnects: in version 5, and once in 3.1.1.
 import com.hivemq.client.mqtt.MqttClient;
+import com.hivemq.client.mqtt.MqttClientSslConfig;
 import com.hivemq.client.mqtt.MqttGlobalPublishFilter;
 import com.hivemq.client.mqtt.datatypes.MqttQos;
 import com.hivemq.client.mqtt.mqtt5.Mqtt5AsyncClient;
@@ -35,7 +36,12 @@ final class HiveMq {
         Mqtt5ConnAck connack;
 
         Peer(String id, int port, boolean manualAcks) {
-            var builder = MqttClient.builder().useMqttVersion5();
+            this(id, port, manualAcks, null);
+        }
+
+        /** Without `tls` by plain TCP. */
+        Peer(String id, int port, boolean manualAcks, MqttClientSslConfig tls) {
+            var builder = MqttClient.builder().useMqttVersion5().sslConfig(tls);
             if (!id.isEmpty()) {
                 builder = builder.identifier(id);
             }
@@ -425,7 +431,7 @@ final class HiveMq {
         }
     }
 
-    public static void main(String[] arguments) {
+    public static void main(String[] arguments) throws Exception {
         Harness.scenario("persistent session 5", HiveMq::persistentSession);
         Harness.scenario("persistent session 3.1.1", HiveMq::persistentSession3);
         Harness.scenario("QoS 2 up over cuts", HiveMq::qos2Up);
@@ -439,6 +445,7 @@ final class HiveMq {
         Harness.scenario("topic aliases both ways", HiveMq::aliases);
         Harness.scenario("receive maximum", HiveMq::receiveMaximum);
         Harness.scenario("message and session expiry", HiveMq::expiry);
+        HiveMqTls.scenarios();
         Harness.runAll();
     }
 
