@@ -9,6 +9,7 @@
 mod acl;
 mod check;
 mod common;
+mod databases;
 mod doors;
 mod downlinks;
 mod identity;

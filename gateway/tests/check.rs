@@ -53,6 +53,8 @@ fn a_key_of_the_program_is_in_the_file_that_has_every_key() {
         "auth.certificate",
         "auth.jwt",
         "auth.http",
+        "auth.redis",
+        "auth.mysql",
         "access",
         "shards",
         "control",

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use tributary_identity::certificate::UserTemplate;
 use tributary_identity::jwt::{Algorithm, TokenFrom};
 
+use super::databases::{Mysql, Redis, mysql, redis};
 use super::faults::{Place, suggest};
 use super::hook::{Hook, hook};
 use super::section::Section;
@@ -32,6 +33,10 @@ pub enum Method {
     Jwt,
     /// A web service that is asked.
     Http,
+    /// A Redis that knows users.
+    Redis,
+    /// A MySQL or MariaDB that knows users.
+    Mysql,
 }
 
 /// What the methods need.
@@ -46,6 +51,8 @@ pub struct Identity {
     pub certificate_user: String,
     pub jwt: Option<Jwt>,
     pub http: Option<Hook>,
+    pub redis: Option<Redis>,
+    pub mysql: Option<Mysql>,
 }
 
 /// How tokens are read.
@@ -72,12 +79,14 @@ pub struct Jwt {
 }
 
 impl Method {
-    const WORDS: [(&'static str, Method); 5] = [
+    const WORDS: [(&'static str, Method); 7] = [
         ("anonymous", Method::Anonymous),
         ("certificate", Method::Certificate),
         ("users", Method::Users),
         ("jwt", Method::Jwt),
         ("http", Method::Http),
+        ("redis", Method::Redis),
+        ("mysql", Method::Mysql),
     ];
 
     /// Its word in a configuration.
@@ -99,6 +108,8 @@ pub(super) fn identity(auth: &mut Section<'_>, is_anonymous: bool) -> Identity {
     let certificate_user = named(auth, "certificate", certificate_user);
     let jwt = named(auth, "jwt", |section| Some(jwt(section)));
     let http = named(auth, "http", |section| Some(hook(section)));
+    let redis = named(auth, "redis", |section| Some(redis(section)));
+    let mysql = named(auth, "mysql", |section| Some(mysql(section)));
     Identity {
         chain: match is_anonymous {
             true => Some(vec![Method::Anonymous]),
@@ -109,6 +120,8 @@ pub(super) fn identity(auth: &mut Section<'_>, is_anonymous: bool) -> Identity {
         certificate_user: certificate_user.unwrap_or_else(|| CERTIFICATE_USER.to_string()),
         jwt,
         http,
+        redis,
+        mysql,
     }
 }
 
@@ -191,6 +204,14 @@ fn missing(method: Method, identity: &Identity) -> Option<(&'static str, &'stati
         Method::Http if identity.http.is_none() => Some((
             "asks a web service, and nothing says which",
             "write [auth.http] with url = \"https://HOST/PATH\"",
+        )),
+        Method::Redis if identity.redis.is_none() => Some((
+            "asks a Redis, and nothing says which",
+            "write [auth.redis] with url = \"redis://HOST\"",
+        )),
+        Method::Mysql if identity.mysql.is_none() => Some((
+            "asks a MySQL, and nothing says which",
+            "write [auth.mysql] with host, user, password and database",
         )),
         _ => None,
     }

@@ -13,6 +13,7 @@ mod access;
 mod auth;
 mod clusters;
 pub mod control;
+mod databases;
 mod destinations;
 mod document;
 mod downlinks;
@@ -39,6 +40,7 @@ use std::path::Path;
 use crate::cli::RunArgs;
 
 pub use access::{Access, OnDenied, Takeover};
+pub use databases::{Mysql, Redis, Row};
 use document::Table;
 pub use faults::{Fault, Faults, Place};
 pub use hook::Hook;

@@ -8,12 +8,15 @@ use tributary_identity::jwt::{KeySetUrl, KeySource};
 use tributary_identity::proofs::Proofs;
 use tributary_identity::remote::EndpointSettings;
 use tributary_identity::remote::hook::{Hook, HookSettings};
+use tributary_identity::remote::mysql::Mysql;
+use tributary_identity::remote::redis::Redis;
 use tributary_identity::users::Users;
 use tributary_identity::{
     Chain, ChainSettings, Clock, Fault, Jwt, JwtSettings, Method, Secret, Service, ServiceSettings,
 };
 
 use super::Refusal;
+use super::databases::{mysql_settings, redis_settings};
 use crate::config::{self, Settings, Takeover};
 use crate::mailbox::Chains;
 use crate::shard::GatePlan;
@@ -75,9 +78,12 @@ pub(super) fn chains(settings: &Settings) -> Result<Chains, Refusal> {
     let mut made = Made {
         settings,
         clock,
+        proofs: None,
         users: None,
         jwt: None,
         http: None,
+        redis: None,
+        mysql: None,
     };
     let client_id = settings.access.as_ref();
     let client_id = client_id.and_then(|access| access.client_id.clone());
@@ -102,9 +108,13 @@ pub(super) fn chains(settings: &Settings) -> Result<Chains, Refusal> {
 struct Made<'a> {
     settings: &'a Settings,
     clock: Clock,
+    /// Right passwords, whoever knows the users.
+    proofs: Option<Arc<Proofs>>,
     users: Option<Arc<Users>>,
     jwt: Option<Arc<Jwt>>,
     http: Option<Arc<Hook>>,
+    redis: Option<Arc<Redis>>,
+    mysql: Option<Arc<Mysql>>,
 }
 
 impl Made<'_> {
@@ -120,6 +130,8 @@ impl Made<'_> {
             config::Method::Users => Method::Users(self.users()?),
             config::Method::Jwt => Method::Jwt(self.jwt()?),
             config::Method::Http => Method::Http(self.http()?),
+            config::Method::Redis => Method::Redis(self.redis()?),
+            config::Method::Mysql => Method::Mysql(self.mysql()?),
         })
     }
 
@@ -131,8 +143,7 @@ impl Made<'_> {
             return Err("[auth.users].file: is missing; name a file of users".to_string());
         };
         let text = read("[auth.users].file", path)?;
-        let proofs = Proofs::new(PROOFS_MAX, PROOF_SECS, self.clock.clone());
-        let proofs = Arc::new(proofs.map_err(|fault| told("users", &fault))?);
+        let proofs = self.proofs()?;
         let users = Users::read(&text, &proofs).map_err(|faults| {
             let lines = faults.iter().map(|fault| {
                 let place = fault.field.trim_start_matches("users file, line ");
@@ -146,6 +157,39 @@ impl Made<'_> {
             lines.collect::<Vec<_>>().join("\n")
         })?;
         Ok(Arc::clone(self.users.insert(Arc::new(users))))
+    }
+
+    fn proofs(&mut self) -> Result<Arc<Proofs>, Refusal> {
+        if let Some(proofs) = &self.proofs {
+            return Ok(Arc::clone(proofs));
+        }
+        let proofs = Proofs::new(PROOFS_MAX, PROOF_SECS, self.clock.clone());
+        let proofs = proofs.map_err(|fault| told("users", &fault))?;
+        Ok(Arc::clone(self.proofs.insert(Arc::new(proofs))))
+    }
+
+    fn redis(&mut self) -> Result<Arc<Redis>, Refusal> {
+        if let Some(redis) = &self.redis {
+            return Ok(Arc::clone(redis));
+        }
+        let Some(rule) = &self.settings.identity.redis else {
+            return Err("[auth.redis]: is missing; say which Redis to ask".to_string());
+        };
+        let redis = Redis::new(redis_settings(rule)?, &self.proofs()?);
+        let redis = redis.map_err(|fault| told("redis", &fault))?;
+        Ok(Arc::clone(self.redis.insert(Arc::new(redis))))
+    }
+
+    fn mysql(&mut self) -> Result<Arc<Mysql>, Refusal> {
+        if let Some(mysql) = &self.mysql {
+            return Ok(Arc::clone(mysql));
+        }
+        let Some(rule) = &self.settings.identity.mysql else {
+            return Err("[auth.mysql]: is missing; say which server to ask".to_string());
+        };
+        let mysql = Mysql::new(mysql_settings(rule)?, &self.proofs()?);
+        let mysql = mysql.map_err(|fault| told("mysql", &fault))?;
+        Ok(Arc::clone(self.mysql.insert(Arc::new(mysql))))
     }
 
     fn http(&mut self) -> Result<Arc<Hook>, Refusal> {
@@ -242,7 +286,7 @@ fn told(method: &str, fault: &Fault) -> Refusal {
     format!("[auth.{method}].{field}: {wrong}; {right}")
 }
 
-fn read(key: &str, path: &Path) -> Result<String, Refusal> {
+pub(super) fn read(key: &str, path: &Path) -> Result<String, Refusal> {
     let refused = |error: &dyn std::fmt::Display| {
         let path = path.display();
         format!("{key}: {path} cannot be read: {error}; name a file this user may read")

@@ -20,6 +20,7 @@ mod drain;
 mod groups;
 mod hammer;
 mod identity;
+mod identity_databases;
 mod kafka_security;
 mod limits;
 mod listeners;

@@ -100,6 +100,16 @@ fn a_method_without_what_it_needs_is_told_and_so_is_a_wrong_one() {
             "2: [listen.x]: asks a web service, and nothing says which",
         ),
         (
+            "\"redis\"",
+            "",
+            "2: [listen.x]: asks a Redis, and nothing says which",
+        ),
+        (
+            "\"mysql\"",
+            "",
+            "2: [listen.x]: asks a MySQL, and nothing says which",
+        ),
+        (
             "\"usrs\"",
             "",
             "3: [listen.x].auth: \"usrs\" is unknown; did you mean \"users\"?",

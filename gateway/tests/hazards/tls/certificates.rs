@@ -3,6 +3,7 @@
 use super::*;
 use crate::support::gateway::{config_file, run_to_end};
 use crate::support::pki::Identity;
+use crate::support::rules::publish;
 
 #[test]
 fn who_must_show_a_certificate_and_does_not_is_kept_out_by_a_name() {
@@ -42,6 +43,43 @@ fn who_must_show_a_certificate_and_does_not_is_kept_out_by_a_name() {
         );
     }
     client.ping();
+}
+
+#[test]
+fn the_name_in_a_certificate_is_the_user_that_rules_see() {
+    let authority = Authority::new();
+    let certificates = authority.install(&authority.server(1));
+    let ann = authority.client("ann", 2);
+    let ca = authority.write("ca.pem", &authority.pem);
+    for layer in LAYERS {
+        let text = format!(
+            "[listen.mqtt]\naddress = \"127.0.0.1:0\"\n\
+             [listen.mqtts]\naddress = \"127.0.0.1:0\"\nprotocol = \"mqtts\"\n{certificates}\
+             client_auth = \"optional\"\nclient_ca = \"{ca}\"\nrecord_layer = \"{layer}\"\n\
+             auth = [\"certificate\"]\n[access]\nclient_id = \"%u-*\"\n\
+             rules = [{{ allow = [\"publish\"], topics = [\"dev/%u\"] }}]\n{NULL_ROUTE}"
+        );
+        let gateway = Launch::default().listeners(&text).shards(2).start();
+        let tunnel_of = |identity: Option<&Identity>| {
+            let config = config(&authority, identity);
+            Tunnel::open(gateway.listener("mqtts"), &config, WHOLE)
+        };
+        // What it calls itself counts for nothing beside the name that was proven.
+        let connect = |id| Connect {
+            user: Some("mallory"),
+            ..Connect::new(V5, id)
+        };
+        let hers = tunnel_of(Some(&ann));
+        let mut client = Client::connect_to(hers.address, connect("ann-1")).0;
+        assert_eq!(publish(&mut client, "dev/ann"), 0);
+        assert_eq!(publish(&mut client, "dev/mallory"), 0x87);
+        for (identity, id, reason) in [(Some(&ann), "bob-1", 0x85), (None, "ann-1", 0x86)] {
+            let mut other = Client::dial(tunnel_of(identity).address, V5);
+            other.send(&connect(id).encode());
+            assert_eq!(other.expect(CONNACK).reason(), reason, "{layer} {id}");
+        }
+        client.ping();
+    }
 }
 
 #[test]
