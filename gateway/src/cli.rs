@@ -53,7 +53,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Vec<SocketAddr>,
     /// Let everybody in who shows neither user name nor password, also from other machines;
-    /// replaces [auth] chain
+    /// replaces the chain of `auth`
     #[arg(long)]
     pub anonymous: bool,
     /// Brokers of the cluster `main` [default: an embedded Kafka]

@@ -1,6 +1,6 @@
 //! Users in a file: one `NAME:HASH[:GROUP,GROUP]` per line, `#` begins a comment line.
 //!
-//! Whoever is not in it costs the same argon2 as a wrong password: see [`Users::stranger`].
+//! Whoever is not in it costs the same argon2 as a wrong password: see `Users::stranger`.
 
 mod document;
 
