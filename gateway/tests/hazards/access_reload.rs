@@ -100,8 +100,12 @@ fn a_session_that_lasts_loses_its_subscription_for_good() {
     gateway.wait_until("a subscription is taken away", |metrics| {
         metrics.sum("tributary_access_revoked_total") == 1.0
     });
+    // A SUBACK waits for the disk, and with it for what its shard wrote before.
+    let (client, was_there) = Client::resume(&gateway, V5, "d1");
+    assert!(was_there);
+    let client = client.subscribed("news", 1);
     gateway.kill();
-    drop(gateway);
+    drop((client, gateway));
     let config = format!("{LOCAL_ONLY}{store}");
     let gateway = Launch::default().config(&config).start();
     assert_eq!(gateway.metrics().sum("tributary_subscriptions"), 1.0);

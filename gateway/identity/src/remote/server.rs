@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::clock::Clock;
 use crate::hash::{PasswordHash, Shape};
@@ -18,6 +19,9 @@ pub(super) const CHEAP: Shape = Shape {
     lanes: 1,
 };
 
+/// For an answer of a server that is up, on a machine that has other things to do.
+pub(super) const PATIENCE_MS: u32 = 30_000;
+
 /// A server that is up, and its folder.
 pub(super) struct Server {
     process: Child,
@@ -29,7 +33,9 @@ pub(super) struct Folder(PathBuf);
 
 impl Folder {
     pub(super) fn new(name: &str) -> Self {
-        let name = format!("tributary-{name}-{}", std::process::id());
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tributary-{name}-{}-{number}", std::process::id());
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir(&path).expect("the folder is new");
         Self(path)

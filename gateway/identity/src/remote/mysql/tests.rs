@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use super::*;
 use crate::hash::Shape;
 use crate::remote::server::{
-    CHEAP, Folder, Server, checked, hash, is_there, proofs, question, wait,
+    CHEAP, Folder, PATIENCE_MS, Server, checked, hash, is_there, proofs, question, wait,
 };
 use crate::verdict::{Refusal, Verdict};
 
@@ -71,6 +71,7 @@ fn settings(server: &Server) -> MysqlSettings {
         row: RowSettings {
             groups_field: "user_groups".to_owned(),
             claim_fields: vec!["plant".to_owned(), "none".to_owned()],
+            time_out_ms: PATIENCE_MS,
             ..RowSettings::default()
         },
         ..MysqlSettings::default()
