@@ -43,6 +43,6 @@ pub mod quota;
 
 pub mod tls;
 
-pub mod seal;
+pub mod control_tls;
 
 pub mod limits;

@@ -1,11 +1,11 @@
-//! Remembers answers by the seal of their question, for a while and up to a number.
+//! Remembers answers by the fingerprint of their question, for a while and up to a number.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
-use crate::seal::Sealed;
+use crate::fingerprint::Fingerprint;
 
 /// Shards ask at once; each asks one of these.
 const PARTS: usize = 16;
@@ -18,9 +18,9 @@ pub(crate) struct Cache<V> {
 }
 
 struct Part<V> {
-    answers: HashMap<Sealed, Kept<V>>,
+    answers: HashMap<Fingerprint, Kept<V>>,
     /// Each key of `answers` once, the oldest in front.
-    order: VecDeque<Sealed>,
+    order: VecDeque<Fingerprint>,
 }
 
 struct Kept<V> {
@@ -38,7 +38,7 @@ impl<V: Clone> Cache<V> {
         }
     }
 
-    pub(crate) fn find(&self, key: &Sealed) -> Option<V> {
+    pub(crate) fn find(&self, key: &Fingerprint) -> Option<V> {
         let part = self.part(key);
         let kept = part.answers.get(key);
         let kept = kept.filter(|kept| self.clock.ticks_ms() < kept.ends_ms);
@@ -47,7 +47,7 @@ impl<V: Clone> Cache<V> {
 
     /// Keeps an answer for `keep_ms`. One that is known and has not ended keeps its end: it must be
     /// asked for again some day.
-    pub(crate) fn keep(&self, key: Sealed, value: V, keep_ms: u64) {
+    pub(crate) fn keep(&self, key: Fingerprint, value: V, keep_ms: u64) {
         if self.part_max == 0 || keep_ms == 0 {
             return;
         }
@@ -67,7 +67,7 @@ impl<V: Clone> Cache<V> {
         }
     }
 
-    fn part(&self, key: &Sealed) -> MutexGuard<'_, Part<V>> {
+    fn part(&self, key: &Fingerprint) -> MutexGuard<'_, Part<V>> {
         let part = &self.parts[usize::from(key[0]) % PARTS];
         // Nothing can be half done in it: a panic elsewhere leaves it as good as it was.
         part.lock().unwrap_or_else(PoisonError::into_inner)

@@ -39,7 +39,7 @@ pub mod binding;
 
 pub mod hash;
 
-mod seal;
+mod fingerprint;
 
 pub mod secret;
 

@@ -5,21 +5,21 @@ use std::fmt;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::fault::Fault;
+use crate::fingerprint::{Fingerprint, Fingerprinter};
 use crate::hash::PasswordHash;
 use crate::limits::PROOFS_MAX;
-use crate::seal::{Seal, Sealed};
 
 /// Right passwords of late. It holds no password: what is kept is an HMAC of it, of the user's name
 /// and of the hash it was checked with, under a key that this process made up. A user whose hash
 /// changes is therefore asked anew, and what is remembered outlives a reload.
 pub struct Proofs {
-    seal: Seal,
+    fingerprinter: Fingerprinter,
     keep_ms: u64,
     right: Cache<()>,
 }
 
 /// Stands for a user, a password and a hash.
-pub(crate) type Proof = Sealed;
+pub(crate) type Proof = Fingerprint;
 
 impl Proofs {
     /// Remembers `proofs_max` for `keep_secs` each; 0 of either remembers none.
@@ -30,7 +30,7 @@ impl Proofs {
             return Err(Fault::new("remembered_passwords_max", wrong, right));
         }
         Ok(Self {
-            seal: Seal::new(),
+            fingerprinter: Fingerprinter::new(),
             keep_ms: u64::from(keep_secs) * 1_000,
             right: Cache::new(proofs_max, clock),
         })
@@ -38,7 +38,8 @@ impl Proofs {
 
     pub(crate) fn proof(&self, user: &str, password: &[u8], hash: &PasswordHash) -> Proof {
         let [salt, hash] = hash.salt_and_hash();
-        self.seal.over(&[user.as_bytes(), password, salt, hash])
+        self.fingerprinter
+            .over(&[user.as_bytes(), password, salt, hash])
     }
 
     pub(crate) fn has(&self, proof: &Proof) -> bool {

@@ -11,10 +11,10 @@ use std::sync::Arc;
 pub use document::Document;
 
 use crate::fault::Fault;
+use crate::fingerprint::Fingerprinter;
 use crate::hash::{PasswordHash, Shape};
 use crate::limits::{GROUPS_MAX, NAME_BYTES_MAX, USERS_MAX, VALUE_BYTES_MAX};
 use crate::proofs::Proofs;
-use crate::seal::Seal;
 
 /// Everyone in one file; read at start and at each reload, shared by all chains that name it.
 pub struct Users {
@@ -22,7 +22,7 @@ pub struct Users {
     /// What the hashes of the file cost, each once, in an order that stays.
     shapes: Vec<Shape>,
     /// Picks a shape for each unknown name, always the same.
-    seal: Seal,
+    fingerprinter: Fingerprinter,
     pub(crate) proofs: Arc<Proofs>,
 }
 
@@ -73,7 +73,7 @@ impl Users {
         Ok(Self {
             accounts,
             shapes,
-            seal: Seal::new(),
+            fingerprinter: Fingerprinter::new(),
             proofs: Arc::clone(proofs),
         })
     }
@@ -89,7 +89,7 @@ impl Users {
     /// What a password for a name that is not in the file is checked against: it costs what one of
     /// the file costs, for one name always the same one, so that time tells nothing.
     pub(crate) fn stranger(&self, name: &str) -> Shape {
-        let drawn = self.seal.over(&[name.as_bytes()]);
+        let drawn = self.fingerprinter.over(&[name.as_bytes()]);
         let number = u64::from_le_bytes(drawn[..8].try_into().expect("32 bytes have 8"));
         match self.shapes.len() {
             0 => Shape::default(),

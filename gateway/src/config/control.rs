@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::faults::Place;
 use super::section::Section;
 use super::settings::{Control, Token};
-use crate::seal::{Seal, SealFiles};
+use crate::control_tls::{ControlTls, ControlTlsFiles};
 
 const CONTROL_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9883);
 const ADDRESS_RIGHT: &str = "write an IP address and a port, as in \"127.0.0.1:9883\"";
@@ -26,21 +26,21 @@ pub(super) fn control(top: &mut Section<'_>, flag: Option<SocketAddr>) -> Contro
         }
     }
     // What is there and wrong is said where it is read, and is not called missing below.
-    let (has_token, has_seal) = (section.has("token"), section.has("certificate"));
+    let (has_token, has_tls) = (section.has("token"), section.has("certificate"));
     let token = token(&mut section);
-    let seal = seal(&mut section);
+    let tls = tls(&mut section);
     if let Some(flag) = flag {
         address = (flag, Place::Flag("--control"));
     }
     let (address, place) = address;
-    if let Some((wrong, right)) = exposed(address, has_token, has_seal) {
+    if let Some((wrong, right)) = exposed(address, has_token, has_tls) {
         section.fault(place, "address", wrong, right);
     }
     section.close();
     Control {
         address,
         token,
-        seal,
+        tls,
     }
 }
 
@@ -71,7 +71,7 @@ fn token(section: &mut Section<'_>) -> Option<Token> {
 }
 
 /// The files, proven by reading them.
-fn seal(section: &mut Section<'_>) -> Option<SealFiles> {
+fn tls(section: &mut Section<'_>) -> Option<ControlTlsFiles> {
     let (certificate, key) = (section.text("certificate"), section.text("key"));
     let ((certificate, certificate_place), (key, key_place)) = match (certificate, key) {
         (Some(certificate), Some(key)) => (certificate, key),
@@ -91,11 +91,11 @@ fn seal(section: &mut Section<'_>) -> Option<SealFiles> {
             return None;
         }
     };
-    let files = SealFiles {
+    let files = ControlTlsFiles {
         certificate: PathBuf::from(certificate),
         key: PathBuf::from(key),
     };
-    match Seal::open(&files) {
+    match ControlTls::open(&files) {
         Ok(_) => Some(files),
         Err(why) => {
             let place = match why.key {

@@ -13,11 +13,11 @@ use super::access::Access;
 use super::identity::{Identity, Method};
 use crate::auth::ScramUser;
 use crate::cli::Descriptors;
+use crate::control_tls::ControlTlsFiles;
 use crate::kafka::{Properties, downlink};
 use crate::log::Format;
 use crate::quota;
 use crate::route::{GroupRule, RouteRule};
-use crate::seal::SealFiles;
 use crate::tls::Tls;
 
 /// Everything one run is told, after command line, environment, file and defaults were merged.
@@ -294,7 +294,7 @@ pub struct Control {
     /// Set whenever `address` is not loopback.
     pub token: Option<Token>,
     /// Set whenever `address` is not loopback.
-    pub seal: Option<SealFiles>,
+    pub tls: Option<ControlTlsFiles>,
 }
 
 /// A secret that does not appear in logs.

@@ -25,9 +25,9 @@ use tributary_identity::Service;
 use crate::books::ShardBooks;
 use crate::config::control::exposed;
 use crate::config::{Control, Token};
+use crate::control_tls::ControlTls;
 use crate::kafka::downlink::Tally;
 use crate::route::RouteRule;
-use crate::seal::Seal;
 
 pub use lanes::{LaneState, LaneStats};
 pub use readiness::{Phase, Readiness};
@@ -78,7 +78,7 @@ pub struct Bound {
     /// The one bound, also when port 0 was asked for.
     pub address: SocketAddr,
     listener: TcpListener,
-    seal: Option<Arc<Seal>>,
+    tls: Option<Arc<ControlTls>>,
 }
 
 impl Bound {
@@ -89,25 +89,25 @@ impl Bound {
     /// that cannot be used.
     pub fn open(settings: &Control) -> Result<Self, ControlError> {
         let (asked, has_token) = (settings.address, settings.token.is_some());
-        if let Some((wrong, right)) = exposed(asked, has_token, settings.seal.is_some()) {
+        if let Some((wrong, right)) = exposed(asked, has_token, settings.tls.is_some()) {
             return Err(ControlError(format!("control: {wrong}; {right}")));
         }
         let refused = |error| cannot_listen(asked, &error);
-        let seal = settings.seal.as_ref().map(Seal::open).transpose();
-        let seal = seal.map_err(|why| ControlError(why.to_string()))?;
+        let tls = settings.tls.as_ref().map(ControlTls::open).transpose();
+        let tls = tls.map_err(|why| ControlError(why.to_string()))?;
         let listener = TcpListener::bind(asked).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
         Ok(Self {
             address,
             listener,
-            seal: seal.map(Arc::new),
+            tls: tls.map(Arc::new),
         })
     }
 
     /// Its certificate, to be renewed.
-    pub fn seal(&self) -> Option<Arc<Seal>> {
-        self.seal.clone()
+    pub fn tls(&self) -> Option<Arc<ControlTls>> {
+        self.tls.clone()
     }
 
     /// Starts the thread, which drives `service` as well.
@@ -122,12 +122,12 @@ impl Bound {
         let Self {
             address,
             listener,
-            seal,
+            tls,
         } = self;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("control".to_string())
-            .spawn(move || server::run((listener, seal), Arc::new(state), service, stopped))
+            .spawn(move || server::run((listener, tls), Arc::new(state), service, stopped))
             .map_err(|error| cannot_listen(address, &error))?;
         Ok(ControlHandle { stop, thread })
     }

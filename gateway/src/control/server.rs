@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tributary_identity::Service;
 
 use super::{ControlState, api};
-use crate::seal::Seal;
+use crate::control_tls::ControlTls;
 
 pub(super) const CONNECTIONS_MAX: usize = 64;
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -39,7 +39,7 @@ const BUSY: &[u8] =
 
 /// The body of the thread: returns when `stop` is sent or its sender dropped.
 pub(super) fn run(
-    (listener, seal): (TcpListener, Option<Arc<Seal>>),
+    (listener, tls): (TcpListener, Option<Arc<ControlTls>>),
     state: Arc<ControlState>,
     service: Option<Service>,
     stop: oneshot::Receiver<()>,
@@ -52,7 +52,7 @@ pub(super) fn run(
             if let Some(mut service) = service {
                 runtime.spawn(async move { service.run().await });
             }
-            runtime.block_on(accept(listener, seal, state, stop));
+            runtime.block_on(accept(listener, tls, state, stop));
         }
         Err(error) => tracing::error!(%error, "the control plane has no runtime"),
     }
@@ -60,7 +60,7 @@ pub(super) fn run(
 
 async fn accept(
     listener: TcpListener,
-    seal: Option<Arc<Seal>>,
+    tls: Option<Arc<ControlTls>>,
     state: Arc<ControlState>,
     mut stop: oneshot::Receiver<()>,
 ) {
@@ -83,14 +83,14 @@ async fn accept(
             Err(_) => {
                 // Best effort: a fresh socket has room for these bytes. Under TLS nobody would
                 // understand them.
-                if seal.is_none() {
+                if tls.is_none() {
                     let _ = stream.try_write(BUSY);
                 }
             }
             Ok(slot) => {
-                let (router, seal) = (router.clone(), seal.clone());
+                let (router, tls) = (router.clone(), tls.clone());
                 tokio::spawn(async move {
-                    greet(stream, seal.as_deref(), router).await;
+                    greet(stream, tls.as_deref(), router).await;
                     drop(slot);
                 });
             }
@@ -99,11 +99,11 @@ async fn accept(
 }
 
 /// Shakes hands first where there is TLS; how that failed concerns nobody but the peer.
-async fn greet(stream: TcpStream, seal: Option<&Seal>, router: Router) {
-    let Some(seal) = seal else {
+async fn greet(stream: TcpStream, tls: Option<&ControlTls>, router: Router) {
+    let Some(tls) = tls else {
         return converse(TokioIo::new(stream), router).await;
     };
-    let handshake = TlsAcceptor::from(seal.config()).accept(stream);
+    let handshake = TlsAcceptor::from(tls.config()).accept(stream);
     if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
         converse(TokioIo::new(stream), router).await;
     }

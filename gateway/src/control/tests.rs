@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::books::Names;
-use crate::seal::SealFiles;
+use crate::control_tls::ControlTlsFiles;
 
 mod secure;
 
@@ -88,23 +88,23 @@ struct Plane {
     address: SocketAddr,
     books: Arc<[ShardBooks]>,
     readiness: Arc<Readiness>,
-    seal: Option<Arc<Seal>>,
+    tls: Option<Arc<ControlTls>>,
 }
 
 fn on(address: &str, token: Option<&str>) -> Control {
     Control {
         address: address.parse().unwrap(),
         token: token.map(|token| Token(token.to_string())),
-        seal: None,
+        tls: None,
     }
 }
 
 impl Plane {
     fn start(token: Option<&str>) -> Self {
-        Self::sealed(token, None)
+        Self::with_tls(token, None)
     }
 
-    fn sealed(token: Option<&str>, seal: Option<SealFiles>) -> Self {
+    fn with_tls(token: Option<&str>, tls: Option<ControlTlsFiles>) -> Self {
         let books: Arc<[ShardBooks]> = (0..2).map(|_| ShardBooks::new(&NAMES)).collect();
         let readiness = Arc::new(Readiness::new());
         let state = ControlState {
@@ -117,18 +117,18 @@ impl Plane {
             started: Instant::now(),
         };
         let settings = Control {
-            seal,
+            tls,
             ..on("127.0.0.1:0", token)
         };
         let bound = Bound::open(&settings).unwrap();
-        let (address, seal) = (bound.address, bound.seal());
+        let (address, tls) = (bound.address, bound.tls());
         let handle = bound.serve(state, None).unwrap();
         Plane {
             handle: Some(handle),
             address,
             books,
             readiness,
-            seal,
+            tls,
         }
     }
 

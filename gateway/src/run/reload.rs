@@ -6,8 +6,8 @@ use super::doors::Doors;
 use super::{acl, identity, lanes};
 use crate::cli::RunArgs;
 use crate::config::{self, Listener, Settings};
+use crate::control_tls::ControlTls;
 use crate::mailbox::{Mailboxes, Note};
-use crate::seal::Seal;
 
 /// What is read again, and who is told.
 pub(super) struct Reload {
@@ -15,7 +15,7 @@ pub(super) struct Reload {
     mailboxes: Mailboxes,
     doors: Doors,
     /// The certificate of the control plane.
-    seal: Option<Arc<Seal>>,
+    tls: Option<Arc<ControlTls>>,
     /// Whether there were rules at the start: who came without was not asked what rules go by.
     has_rules: bool,
     /// As they were opened.
@@ -28,13 +28,13 @@ impl Reload {
         settings: &Settings,
         mailboxes: &Mailboxes,
         doors: Doors,
-        seal: Option<Arc<Seal>>,
+        tls: Option<Arc<ControlTls>>,
     ) -> Self {
         Self {
             args: args.clone(),
             mailboxes: mailboxes.clone(),
             doors,
-            seal,
+            tls,
             has_rules: settings.access.is_some(),
             listeners: settings.listeners.clone(),
         }
@@ -43,7 +43,7 @@ impl Reload {
     /// Reads certificates, the file and the environment again. What is wrong stays as it was.
     pub(super) fn run(&self) {
         self.doors.renew();
-        self.renew_seal();
+        self.renew_control_tls();
         match config::load(&self.args, std::env::vars(), lanes::check_routes) {
             Ok(settings) => {
                 self.renew_rules(&settings);
@@ -61,8 +61,8 @@ impl Reload {
     }
 
     /// The certificate of the control plane.
-    fn renew_seal(&self) {
-        match self.seal.as_deref().map(Seal::renew) {
+    fn renew_control_tls(&self) {
+        match self.tls.as_deref().map(ControlTls::renew) {
             None => {}
             Some(Ok(())) => {
                 tracing::info!("SIGHUP: the certificate of the control plane is renewed");

@@ -23,10 +23,10 @@ use super::fetch::{Endpoint, EndpointSettings};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::fault::Fault;
+use crate::fingerprint::{Fingerprint, Fingerprinter};
 use crate::limits::{ANSWERS_MAX, HOOK_ANSWER_BYTES_MAX, RULES_BYTES_MAX};
 use crate::look::Look;
 use crate::question::{Certificate, Question};
-use crate::seal::{Seal, Sealed};
 use crate::values::{is_plain, pairs, text, texts};
 use crate::verdict::{Proven, Refusal, Verdict};
 
@@ -51,7 +51,7 @@ pub struct Hook {
     when_down: WhenDown,
     keep_allow_ms: u64,
     keep_deny_ms: u64,
-    seal: Seal,
+    fingerprinter: Fingerprinter,
     answers: Cache<Answer>,
     clock: Clock,
 }
@@ -91,7 +91,7 @@ impl Hook {
             when_down: settings.when_down,
             keep_allow_ms: u64::from(settings.keep_allow_secs) * 1_000,
             keep_deny_ms: u64::from(settings.keep_deny_secs) * 1_000,
-            seal: Seal::new(),
+            fingerprinter: Fingerprinter::new(),
             answers: Cache::new(settings.answers_max, clock.clone()),
             clock,
         })
@@ -99,7 +99,7 @@ impl Hook {
 
     /// The answer to the same question a moment ago.
     pub(crate) fn look(&self, question: &Question) -> Look {
-        let answer = self.answers.find(&self.seal_of(question));
+        let answer = self.answers.find(&self.fingerprint_of(question));
         answer.map_or(Look::Work, Answer::look)
     }
 
@@ -116,7 +116,7 @@ impl Hook {
             Answer::Deny | Answer::Ignore => self.keep_deny_ms,
         };
         self.answers
-            .keep(self.seal_of(question), answer.clone(), keep_ms);
+            .keep(self.fingerprint_of(question), answer.clone(), keep_ms);
         answer.look()
     }
 
@@ -182,9 +182,9 @@ impl Hook {
     }
 
     /// Everything that the service is told: another answer is for another question.
-    fn seal_of(&self, question: &Question) -> Sealed {
+    fn fingerprint_of(&self, question: &Question) -> Fingerprint {
         let told = zeroize::Zeroizing::new(body(question).to_string());
-        self.seal.over(&[told.as_bytes()])
+        self.fingerprinter.over(&[told.as_bytes()])
     }
 }
 

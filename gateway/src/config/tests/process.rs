@@ -15,7 +15,7 @@ fn every_key_of_the_process_and_its_control_plane_arrives() {
             core_dumps: true,
         }
     );
-    let seal = settings.control.seal.expect("both files are named");
-    assert!(seal.certificate.ends_with("tls/chain.pem"), "{seal:?}");
-    assert!(seal.key.ends_with("tls/key.pem"), "{seal:?}");
+    let tls = settings.control.tls.expect("both files are named");
+    assert!(tls.certificate.ends_with("tls/chain.pem"), "{tls:?}");
+    assert!(tls.key.ends_with("tls/key.pem"), "{tls:?}");
 }

@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::{Plane, status_in};
-use crate::seal::{Seal, SealFiles};
+use crate::control_tls::{ControlTls, ControlTlsFiles};
 
 const TOKEN: &str = "s3cret";
 
@@ -25,7 +25,7 @@ struct Authority {
 
 impl Authority {
     fn new(name: &str) -> Self {
-        let folder = format!("tributary-seal-{}-{name}", std::process::id());
+        let folder = format!("tributary-tls-{}-{name}", std::process::id());
         let folder = std::env::temp_dir().join(folder);
         fs::create_dir_all(&folder).expect("a place for temporary files");
         let mut params = CertificateParams::new(Vec::new()).expect("no names are no fault");
@@ -50,8 +50,8 @@ impl Authority {
         fs::write(self.files().key, key.serialize_pem()).expect("the folder is ours");
     }
 
-    fn files(&self) -> SealFiles {
-        SealFiles {
+    fn files(&self) -> ControlTlsFiles {
+        ControlTlsFiles {
             certificate: self.folder.join("certificate.pem"),
             key: self.folder.join("key.pem"),
         }
@@ -93,7 +93,7 @@ impl Drop for Authority {
 #[test]
 fn under_tls_the_token_is_asked_for_and_whoever_speaks_plainly_gets_nothing() {
     let authority = Authority::new("plain");
-    let plane = Plane::sealed(Some(TOKEN), Some(authority.files()));
+    let plane = Plane::with_tls(Some(TOKEN), Some(authority.files()));
     let (status, text) = authority
         .ask(&plane, "localhost", "GET /metrics")
         .expect("TLS");
@@ -118,21 +118,21 @@ fn under_tls_the_token_is_asked_for_and_whoever_speaks_plainly_gets_nothing() {
 #[test]
 fn a_renewed_certificate_serves_whoever_comes_next_and_a_broken_one_changes_nothing() {
     let authority = Authority::new("renewed");
-    let plane = Plane::sealed(Some(TOKEN), Some(authority.files()));
-    let seal = plane.seal.clone().expect("it has one");
+    let plane = Plane::with_tls(Some(TOKEN), Some(authority.files()));
+    let tls = plane.tls.clone().expect("it has one");
     let serves = |name| authority.ask(&plane, name, "GET /healthz").is_ok();
     assert!(serves("localhost") && !serves("renewed"));
     authority.issue("renewed");
     assert!(!serves("renewed"), "nobody has asked for it");
-    seal.renew().expect("both files are right");
+    tls.renew().expect("both files are right");
     assert!(serves("renewed") && !serves("localhost"));
     fs::write(authority.files().key, "no key").expect("the folder is ours");
-    assert_eq!(seal.renew().expect_err("the key is none").key, "key");
+    assert_eq!(tls.renew().expect_err("the key is none").key, "key");
     assert!(serves("renewed"));
 }
 
 #[test]
-fn files_that_make_no_seal_are_named_and_not_quoted() {
+fn files_that_make_no_tls_are_named_and_not_quoted() {
     let (one, other) = (Authority::new("one"), Authority::new("two"));
     let write = |name: &str, text: &str| {
         let path = one.folder.join(name);
@@ -171,11 +171,11 @@ fn files_that_make_no_seal_are_named_and_not_quoted() {
         ),
     ];
     for (certificate, key, wrong_key, wrong) in cases {
-        let files = SealFiles {
+        let files = ControlTlsFiles {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
         };
-        let why = Seal::open(&files).expect_err(wrong);
+        let why = ControlTls::open(&files).expect_err(wrong);
         assert_eq!(why.key, wrong_key, "{why}");
         let said = why.to_string();
         assert!(said.contains(wrong) && !said.contains("xyzzy"), "{said}");

@@ -19,7 +19,7 @@ use crate::limits::CONTROL_PEM_BYTES_MAX;
 
 /// The files that it is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SealFiles {
+pub struct ControlTlsFiles {
     /// The certificate, and those that lead to its authority.
     pub certificate: PathBuf,
     pub key: PathBuf,
@@ -35,17 +35,17 @@ pub struct Unusable {
 }
 
 /// What handshakes of the control plane run under.
-pub struct Seal {
-    files: SealFiles,
+pub struct ControlTls {
+    files: ControlTlsFiles,
     config: Mutex<Arc<ServerConfig>>,
 }
 
-impl Seal {
+impl ControlTls {
     /// Reads and checks both files.
     ///
     /// # Errors
     /// The first thing that is wrong with them.
-    pub fn open(files: &SealFiles) -> Result<Self, Unusable> {
+    pub fn open(files: &ControlTlsFiles) -> Result<Self, Unusable> {
         let config = Mutex::new(read(files)?);
         let files = files.clone();
         Ok(Self { files, config })
@@ -54,7 +54,7 @@ impl Seal {
     /// Reads the files again; when something is wrong with them all stays as it is.
     ///
     /// # Errors
-    /// As [`Seal::open`].
+    /// As [`ControlTls::open`].
     pub fn renew(&self) -> Result<(), Unusable> {
         let config = read(&self.files)?;
         *self.locked() = config;
@@ -72,9 +72,9 @@ impl Seal {
     }
 }
 
-impl fmt::Debug for Seal {
+impl fmt::Debug for ControlTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Seal").field(&self.files).finish()
+        f.debug_tuple("ControlTls").field(&self.files).finish()
     }
 }
 
@@ -84,7 +84,7 @@ impl fmt::Display for Unusable {
     }
 }
 
-fn read(files: &SealFiles) -> Result<Arc<ServerConfig>, Unusable> {
+fn read(files: &ControlTlsFiles) -> Result<Arc<ServerConfig>, Unusable> {
     let (chain_path, key_path) = (files.certificate.display(), files.key.display());
     let chain_pem = bytes_of("certificate", &files.certificate)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain_pem).collect();

@@ -4,14 +4,14 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 /// HMAC-SHA-256 of some parts.
-pub(crate) type Sealed = [u8; 32];
+pub(crate) type Fingerprint = [u8; 32];
 
 /// A key made up when the process started.
-pub(crate) struct Seal {
+pub(crate) struct Fingerprinter {
     keyed: Hmac<Sha256>,
 }
 
-impl Seal {
+impl Fingerprinter {
     pub(crate) fn new() -> Self {
         let mut key = zeroize::Zeroizing::new([0; 32]);
         getrandom::fill(&mut *key).expect("Linux gives random bytes");
@@ -20,7 +20,7 @@ impl Seal {
     }
 
     /// Each part goes in with its length, so that no two lists of parts look the same.
-    pub(crate) fn over(&self, parts: &[&[u8]]) -> Sealed {
+    pub(crate) fn over(&self, parts: &[&[u8]]) -> Fingerprint {
         let mut mac = self.keyed.clone();
         for part in parts {
             mac.update(&(part.len() as u64).to_le_bytes());
