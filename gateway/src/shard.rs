@@ -51,6 +51,8 @@ mod seals;
 mod secure;
 mod serve;
 mod shed;
+mod slab;
+mod slots;
 mod speak;
 mod spread;
 mod stall;

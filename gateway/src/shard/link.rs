@@ -5,8 +5,8 @@
 //!     └──> Mqtt               └────────────└─> Closed, Violated    decoder is kept apart
 //! ```
 //!
-//! Where all doors are plain there is no table. Else it has six bytes per slot that was ever used,
-//! whoever used it: an idle WebSocket client costs no more than any other beside it.
+//! Where all doors are plain there is no table. Else it has six bytes per slot, whoever uses it: an
+//! idle WebSocket client costs no more than any other beside it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,14 +22,12 @@ use tributary_transport::websocket::{
 
 use super::approach::Origin;
 use super::door::Door;
+use super::slots::Slots;
 use super::thrift::shrink_map;
 use super::world::Socket;
 
-/// Slots by which a table grows at least.
-const TABLE_STEP: usize = 1024;
-
 /// What the next bytes of a socket are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Stage {
     /// MQTT as it is.
     Mqtt,
@@ -50,7 +48,7 @@ pub(super) enum Stage {
 }
 
 /// What is known of one socket.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Link {
     door: u8,
     stage: Stage,
@@ -72,8 +70,8 @@ pub(super) struct Unframed<'a> {
 /// The links of a shard's sockets.
 pub(super) struct Links {
     doors: Arc<[Door]>,
-    /// For each ring the links of its slots; empty where all doors are plain.
-    rings: Vec<Vec<Link>>,
+    /// Empty where all doors are plain.
+    slots: Slots<Link>,
     /// Decoders of frames that were cut by the end of a read.
     cut: HashMap<Socket, Decoder>,
     /// Whom balancers speak for who have brought no CONNECT yet.
@@ -85,10 +83,15 @@ pub(super) struct Links {
     is_used: bool,
 }
 
-const PLAIN: Link = Link {
-    door: 0,
-    stage: Stage::Mqtt,
-};
+impl Default for Link {
+    /// A plain one, by the first door.
+    fn default() -> Self {
+        Self {
+            door: 0,
+            stage: Stage::Mqtt,
+        }
+    }
+}
 
 impl Stage {
     /// Whether frames stand around MQTT.
@@ -115,7 +118,7 @@ impl Links {
     /// No sockets yet, which will come by these doors.
     pub(super) fn new(doors: Arc<[Door]>) -> Self {
         Self {
-            rings: Vec::new(),
+            slots: Slots::default(),
             cut: HashMap::new(),
             origins: HashMap::new(),
             certificates: HashMap::new(),
@@ -134,17 +137,17 @@ impl Links {
 
     /// Where a socket is on its way to MQTT.
     pub(super) fn stage(&self, socket: Socket) -> Stage {
-        self.of(socket).stage
+        self.slots.of(socket).stage
     }
 
     /// By which door a socket came.
     pub(super) fn door(&self, socket: Socket) -> &Door {
-        &self.doors[usize::from(self.of(socket).door)]
+        &self.doors[usize::from(self.slots.of(socket).door)]
     }
 
     /// The number of that door.
     pub(super) fn door_number(&self, socket: Socket) -> usize {
-        usize::from(self.of(socket).door)
+        usize::from(self.slots.of(socket).door)
     }
 
     /// A socket has come by this door.
@@ -157,9 +160,8 @@ impl Links {
 
     /// A socket has come one stage further.
     pub(super) fn advance(&mut self, socket: Socket, stage: Stage) {
-        if let Some(link) = self.place(socket) {
-            link.stage = stage;
-        }
+        let link = self.slots.of(socket);
+        self.slots.put(socket, Link { stage, ..link });
     }
 
     /// A socket is closed.
@@ -169,7 +171,10 @@ impl Links {
 
     /// What goes along with a socket that leaves.
     pub(super) fn take(&mut self, socket: Socket) -> Option<(Link, Option<Decoder>)> {
-        let link = std::mem::replace(self.place(socket)?, PLAIN);
+        if !self.is_used {
+            return None;
+        }
+        let link = self.slots.put(socket, Link::default());
         let decoder = match link.stage {
             Stage::Cut => self.cut.remove(&socket),
             _ => None,
@@ -179,19 +184,7 @@ impl Links {
 
     /// What came along with a socket.
     pub(super) fn put(&mut self, socket: Socket, link: Link, decoder: Option<Decoder>) {
-        let (ring, slot) = (usize::from(socket.ring), socket.conn.slot as usize);
-        if self.rings.len() <= ring {
-            self.rings.resize_with(ring + 1, Vec::new);
-        }
-        let table = &mut self.rings[ring];
-        if table.len() <= slot {
-            // The kernel gives out the lowest slot that is free, so this is how far it has come.
-            let slots = (slot + 1).max(table.len() / 4 * 5);
-            let slots = slots.next_multiple_of(TABLE_STEP);
-            table.reserve_exact(slots - table.len());
-            table.resize(slots, PLAIN);
-        }
-        table[slot] = link;
+        self.slots.put(socket, link);
         if let Some(decoder) = decoder {
             self.cut.insert(socket, decoder);
         }
@@ -236,17 +229,6 @@ impl Links {
         shrink_map(&mut self.origins);
         shrink_map(&mut self.certificates);
     }
-
-    fn of(&self, socket: Socket) -> Link {
-        let table = self.rings.get(usize::from(socket.ring));
-        let link = table.and_then(|table| table.get(socket.conn.slot as usize));
-        link.copied().unwrap_or(PLAIN)
-    }
-
-    fn place(&mut self, socket: Socket) -> Option<&mut Link> {
-        let table = self.rings.get_mut(usize::from(socket.ring))?;
-        table.get_mut(socket.conn.slot as usize)
-    }
 }
 
 #[cfg(test)]
@@ -276,8 +258,8 @@ mod tests {
     fn plain_doors_need_no_table() {
         let mut links = links(None);
         links.begin(SOCKET, 0);
-        assert!(links.rings.is_empty());
-        assert!(matches!(links.stage(SOCKET), Stage::Mqtt));
+        assert!(links.slots.is_empty());
+        assert_eq!(links.stage(SOCKET), Stage::Mqtt);
         assert!(links.take(SOCKET).is_none());
     }
 
@@ -288,7 +270,7 @@ mod tests {
         source.advance(SOCKET, Stage::WebSocket(Idle::default()));
         let mut begun = CUT_PING;
         assert!(source.read(SOCKET, &mut begun, 0).ping.is_none());
-        let (link, decoder) = source.take(SOCKET).expect("there is a table");
+        let (link, decoder) = source.take(SOCKET).expect("it is used");
         assert!(source.cut.is_empty() && matches!(source.stage(SOCKET), Stage::Mqtt));
         target.put(SOCKET, link, decoder);
         let mut rest = *b"ng";

@@ -1,44 +1,40 @@
 //! Seals: what stands between a socket and its bytes where a listener takes TLS.
 //!
 //! ```text
-//!   Awaited ──first bytes──> Begun ──Finished──> Agreed     Agreed: 16 bytes here, and a box
-//!                              └──any fault──> Over           of 80 (112) bytes or of 3.7 KB
+//!   Awaited ──first bytes──> Begun ──Finished──> Agreed     Agreed: 8 bytes here, and a place
+//!                              └──any fault──> Over         of 80 (112) bytes or of 3.5 KB
 //! ```
 //!
-//! Where no listener takes TLS there is no table. What is cut or owed stands apart, so that an idle
+//! Where nobody comes by TLS there is no table. What is cut or owed stands apart, so that an idle
 //! client has none of it.
+
+mod kept;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use tributary_proto::close::Close;
 use tributary_tls::frame::{self, Front};
-use tributary_tls::{Fault, Handshake, Opened, Records, Spent};
+use tributary_tls::{Burst, Fault, Handshake, Opened, Records, Spent};
+
+use kept::{Kept, Seal};
 
 use super::buffers::Spares;
+use super::slots::Slots;
 use super::thrift::shrink_map;
 use super::world::Socket;
 
-/// Slots by which a table grows at least.
-const TABLE_STEP: usize = 1024;
-
-/// What opens and seals the bytes of one socket.
-#[derive(Debug, Default)]
-pub(super) enum Seal {
-    /// Nothing: they are as they are.
-    #[default]
-    Absent,
-    /// Nothing yet, and nothing has come.
+/// How far a socket under TLS is.
+pub(super) enum Phase {
+    /// Nothing has come.
     Awaited,
-    /// A handshake.
+    /// In its handshake.
     Begun(Box<Begun>),
-    /// A record layer.
-    Agreed(Records),
-    /// Nothing any more: the handshake went wrong.
+    /// It has a record layer.
+    Agreed,
+    /// It has none and will have none.
     Over,
 }
-
-const _: () = assert!(size_of::<Seal>() <= crate::limits::SEAL_BYTES);
 
 /// A handshake that has begun.
 #[derive(Debug)]
@@ -90,8 +86,9 @@ pub(super) struct Unsealed {
 /// The seals of a shard's sockets.
 #[derive(Default)]
 pub(super) struct Seals {
-    /// For each ring those of its slots; empty where no listener takes TLS.
-    rings: Vec<Vec<Seal>>,
+    /// Empty where nobody comes by TLS.
+    slots: Slots<Seal>,
+    kept: Kept,
     /// Records that were cut by the end of a read.
     cut: HashMap<Socket, Vec<u8>>,
     /// Records that wait for the next send.
@@ -109,22 +106,45 @@ impl Seals {
         self.put(socket, Seal::Awaited);
     }
 
-    /// What a socket has; nothing by default.
-    pub(super) fn place(&mut self, socket: Socket) -> Option<&mut Seal> {
-        let table = self.rings.get_mut(usize::from(socket.ring))?;
-        table.get_mut(socket.conn.slot as usize)
+    /// How far a socket is. The handshake that it is in comes out, and is over unless it is put
+    /// back.
+    pub(super) fn take_phase(&mut self, socket: Socket) -> Phase {
+        match self.slots.of(socket) {
+            Seal::Awaited => Phase::Awaited,
+            Seal::Lean(_) | Seal::LeanWide(_) | Seal::Rustls(_) => Phase::Agreed,
+            seal @ Seal::Begun(_) => {
+                self.slots.put(socket, Seal::Over);
+                self.kept.take_begun(seal).map_or(Phase::Over, Phase::Begun)
+            }
+            Seal::Absent | Seal::Over => Phase::Over,
+        }
+    }
+
+    /// A handshake goes on with what comes next.
+    pub(super) fn put_begun(&mut self, socket: Socket, begun: Box<Begun>) {
+        let seal = self.kept.put_begun(begun);
+        self.put(socket, seal);
+    }
+
+    /// A handshake has come to its good end.
+    pub(super) fn put_records(&mut self, socket: Socket, records: Records) {
+        let seal = self.kept.put(records);
+        self.put(socket, seal);
+    }
+
+    /// Nothing can be opened or sealed any more.
+    pub(super) fn give_up(&mut self, socket: Socket) {
+        self.put(socket, Seal::Over);
     }
 
     /// Whether the bytes of a socket are not as they are.
     pub(super) fn is_sealed(&self, socket: Socket) -> bool {
-        let table = self.rings.get(usize::from(socket.ring));
-        let seal = table.and_then(|table| table.get(socket.conn.slot as usize));
-        !matches!(seal, None | Some(Seal::Absent))
+        self.slots.of(socket) != Seal::Absent
     }
 
     /// Whether the handshake of a socket has begun and not ended.
-    pub(super) fn is_half_open(&mut self, socket: Socket) -> bool {
-        matches!(self.place(socket), Some(Seal::Begun(_)))
+    pub(super) fn is_half_open(&self, socket: Socket) -> bool {
+        matches!(self.slots.of(socket), Seal::Begun(_))
     }
 
     /// A handshake begins; its number among those that have.
@@ -170,10 +190,10 @@ impl Seals {
         bytes: &mut [u8],
         out: &mut Vec<u8>,
     ) -> Unsealed {
-        match self.place(socket) {
-            Some(Seal::Agreed(records)) => unseal(records, bytes, out),
+        match self.burst(socket) {
+            Some(burst) => unseal(burst, bytes, out),
             // Whatever comes behind the end is nobody's.
-            _ => Unsealed {
+            None => Unsealed {
                 data: 0..0,
                 used_bytes: bytes.len(),
                 end: Some(End::Closed),
@@ -188,14 +208,14 @@ impl Seals {
         words: Vec<u8>,
         spares: &mut Spares,
     ) -> Result<Vec<u8>, Spent> {
-        let owed = match self.place(socket) {
-            None | Some(Seal::Absent) => return Ok(words),
-            Some(_) => self.owed.remove(&socket),
-        };
+        if !self.is_sealed(socket) {
+            return Ok(words);
+        }
+        let owed = self.owed.remove(&socket);
         let mut sealed = owed.unwrap_or_else(|| spares.lend());
-        let done = match self.place(socket) {
-            Some(Seal::Agreed(records)) => records.burst().seal(&words, &mut sealed),
-            _ => Err(Spent),
+        let done = match self.burst(socket) {
+            Some(mut burst) => burst.seal(&words, &mut sealed),
+            None => Err(Spent),
         };
         spares.give_back(words);
         match done {
@@ -226,10 +246,8 @@ impl Seals {
             Ok(sealed) => sealed,
             Err(Spent) => self.owed.remove(&socket).unwrap_or_default(),
         };
-        if let Some(Seal::Agreed(records)) = self.place(socket)
-            && is_heard
-        {
-            records.burst().close(&mut sealed);
+        if is_heard && let Some(mut burst) = self.burst(socket) {
+            burst.close(&mut sealed);
         }
         (sealed, has_alert)
     }
@@ -287,25 +305,22 @@ impl Seals {
     pub(super) fn take(&mut self, socket: Socket) -> Option<Sealed> {
         let (owed, cut) = (self.owed.remove(&socket), self.take_cut(socket));
         let end = self.take_end(socket);
-        match std::mem::take(self.place(socket)?) {
-            Seal::Agreed(records) => Some(Sealed {
-                records,
-                owed: owed.unwrap_or_default(),
-                cut: cut.unwrap_or_default(),
-                end,
-            }),
-            Seal::Begun(begun) => {
-                self.close_half(begun.number);
-                None
-            }
-            Seal::Absent | Seal::Awaited | Seal::Over => None,
+        let seal = self.slots.put(socket, Seal::Absent);
+        if let Some(begun) = self.kept.take_begun(seal) {
+            self.close_half(begun.number);
         }
+        Some(Sealed {
+            records: self.kept.take(seal)?,
+            owed: owed.unwrap_or_default(),
+            cut: cut.unwrap_or_default(),
+            end,
+        })
     }
 
     /// What came along with a socket; says how much of it is the first part of a record.
     pub(super) fn put_sealed(&mut self, socket: Socket, sealed: Sealed) -> usize {
         let cut_bytes = sealed.cut.len();
-        self.put(socket, Seal::Agreed(sealed.records));
+        self.put_records(socket, sealed.records);
         self.owe(socket, sealed.owed);
         self.ended.extend(sealed.end.map(|close| (socket, close)));
         if cut_bytes > 0 {
@@ -321,20 +336,16 @@ impl Seals {
         shrink_map(&mut self.ended);
     }
 
+    fn burst(&mut self, socket: Socket) -> Option<Burst<'_>> {
+        self.kept.burst(self.slots.of(socket))
+    }
+
+    /// Whoever had the slot before may have left something in it.
     fn put(&mut self, socket: Socket, seal: Seal) {
-        let (ring, slot) = (usize::from(socket.ring), socket.conn.slot as usize);
-        if self.rings.len() <= ring {
-            self.rings.resize_with(ring + 1, Vec::new);
+        let before = self.slots.put(socket, seal);
+        if before != Seal::Absent {
+            drop((self.kept.take_begun(before), self.kept.take(before)));
         }
-        let table = &mut self.rings[ring];
-        if table.len() <= slot {
-            // The kernel gives out the lowest slot that is free, so this is how far it has come.
-            let slots = (slot + 1).max(table.len() / 4 * 5);
-            let slots = slots.next_multiple_of(TABLE_STEP);
-            table.reserve_exact(slots - table.len());
-            table.resize_with(slots, Seal::default);
-        }
-        table[slot] = seal;
     }
 }
 
@@ -346,8 +357,7 @@ impl Sealed {
 }
 
 /// Opens all whole records and moves what they held together: it is MQTT that records do not cut.
-fn unseal(records: &mut Records, bytes: &mut [u8], out: &mut Vec<u8>) -> Unsealed {
-    let mut burst = records.burst();
+fn unseal(mut burst: Burst<'_>, bytes: &mut [u8], out: &mut Vec<u8>) -> Unsealed {
     let (mut used_bytes, mut data) = (0, 0..0);
     let end = loop {
         let length = match frame::front(&bytes[used_bytes..]) {

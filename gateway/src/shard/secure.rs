@@ -7,7 +7,7 @@ use tributary_tls::{Fault, Handshake, Secured, Verdict};
 
 use super::admit::Entrance;
 use super::frames::farewell;
-use super::seals::{Begun, End, Seal, Unsealed};
+use super::seals::{Begun, End, Phase, Unsealed};
 use super::world::{Order, Socket, World};
 use crate::bound;
 use crate::limits::HALF_OPEN_PER_SHARD_MAX;
@@ -72,7 +72,7 @@ impl World {
     /// may be half-way to the next ones. No byte of it counts as MQTT.
     pub(super) fn on_fault(&mut self, socket: Socket, index: u32) -> usize {
         if self.seals.is_sealed(socket) {
-            self.set_seal(socket, Seal::Over);
+            self.seals.give_up(socket);
         }
         self.end_at(index, socket, Close::Internal);
         0
@@ -152,15 +152,12 @@ impl World {
 
     /// Goes on with a handshake; how many bytes were the last of it when it is over.
     fn shake(&mut self, socket: Socket, bytes: &[u8]) -> Result<usize, Entrance> {
-        let mut begun = match self.seals.place(socket).map(std::mem::take) {
-            Some(Seal::Begun(begun)) => begun,
-            Some(Seal::Awaited) => self.begin_handshake(socket, bytes)?,
-            Some(seal @ Seal::Agreed(_)) => {
-                self.set_seal(socket, seal);
-                return Ok(0);
-            }
+        let mut begun = match self.seals.take_phase(socket) {
+            Phase::Begun(begun) => begun,
+            Phase::Awaited => self.begin_handshake(socket, bytes)?,
+            Phase::Agreed => return Ok(0),
             // It was told to go in this very turn.
-            _ => return Err(Entrance::Out),
+            Phase::Over => return Err(Entrance::Out),
         };
         let now_unix_secs = u64::from(self.wall_sec());
         let mut flight = self.spares.lend();
@@ -171,7 +168,7 @@ impl World {
         }
         match taken.verdict {
             Verdict::NeedMore => {
-                self.set_seal(socket, Seal::Begun(begun));
+                self.seals.put_begun(socket, begun);
                 Err(Entrance::Wait)
             }
             Verdict::Done(secured) => {
@@ -180,7 +177,6 @@ impl World {
             }
             Verdict::Failed(fault) => {
                 self.seals.close_half(begun.number);
-                self.set_seal(socket, Seal::Over);
                 self.note_tls_fault(fault);
                 Err(self.reject(socket, Close::TlsFailed))
             }
@@ -189,7 +185,7 @@ impl World {
 
     /// The first bytes have come: is there time for a handshake, and room?
     fn begin_handshake(&mut self, socket: Socket, bytes: &[u8]) -> Result<Box<Begun>, Entrance> {
-        self.set_seal(socket, Seal::Over);
+        self.seals.give_up(socket);
         let claims_ticket = offers_ticket(bytes);
         if self.draining {
             return Err(self.reject(socket, Close::ServerDrain));
@@ -221,7 +217,7 @@ impl World {
         self.book().bounds_hit.add(bound::HALF_OPEN, 1);
         if let Some(oldest) = self.seals.pop_half_open() {
             let close = Close::TlsUnfinished;
-            self.set_seal(oldest, Seal::Over);
+            self.seals.give_up(oldest);
             super::close::record(self, close, None);
             self.forget_stranger(oldest);
             self.orders.push(Order::Close {
@@ -243,13 +239,7 @@ impl World {
         if let Some(names) = secured.peer {
             self.links.certificates.insert(socket, Box::new(names));
         }
-        self.set_seal(socket, Seal::Agreed(secured.records));
-    }
-
-    fn set_seal(&mut self, socket: Socket, seal: Seal) {
-        if let Some(place) = self.seals.place(socket) {
-            *place = seal;
-        }
+        self.seals.put_records(socket, secured.records);
     }
 
     fn note_tls_fault(&self, fault: Fault) {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  0         32        64       72       76                          80   (SHA-256 suites)
-//! [ rx secret | tx secret | rx_seq | tx_seq | flags pending hollow 0 ]
+//! [ rx secret | tx secret | rx_seq | tx_seq | aead flags pending hollow ]
 //!  0         48        96       104      108                         112  (AES-256-GCM-SHA384)
 //! ```
 //!
@@ -43,6 +43,7 @@ pub struct Lean<const S: usize> {
     tx_secret: [u8; S],
     rx_seq: u64,
     tx_seq: u32,
+    aead: Aead,
     flags: u8,
     /// How much of a KeyUpdate has come that was split over records.
     pending: u8,
@@ -50,14 +51,12 @@ pub struct Lean<const S: usize> {
     hollow: u8,
 }
 
-/// The AEAD is ChaCha20-Poly1305, not the AES that goes with the length of the secrets.
-const CHACHA: u8 = 1;
 /// The peer asked for a KeyUpdate of ours, which goes before our next data [RFC 8446 4.6.3].
-const UPDATE_OWED: u8 = 1 << 1;
+const UPDATE_OWED: u8 = 1;
 /// The peer has sent close_notify.
-const READ_CLOSED: u8 = 1 << 2;
+const READ_CLOSED: u8 = 1 << 1;
 /// We have sent close_notify or a fatal alert, or were told of one.
-const WRITE_CLOSED: u8 = 1 << 3;
+const WRITE_CLOSED: u8 = 1 << 2;
 
 impl<const S: usize> Lean<S> {
     /// Derives keys for the records of one read or one write, and forgets them when dropped.
@@ -65,12 +64,16 @@ impl<const S: usize> Lean<S> {
         Burst::new(self)
     }
 
-    fn aead(&self) -> Aead {
-        match (self.is(CHACHA), S) {
-            (true, _) => Aead::ChaCha20Poly1305,
-            (false, 32) => Aead::Aes128Gcm,
-            (false, _) => Aead::Aes256Gcm,
-        }
+    /// The same connection for another place. What stays behind is wiped and refuses everything.
+    #[must_use = "nothing is left of it here"]
+    pub fn hand_over(&mut self) -> Self {
+        let whole = Self {
+            rx_secret: self.rx_secret,
+            tx_secret: self.tx_secret,
+            ..*self
+        };
+        self.end();
+        whole
     }
 
     fn is(&self, flag: u8) -> bool {
@@ -78,11 +81,11 @@ impl<const S: usize> Lean<S> {
     }
 
     fn rx_keys(&self) -> Keys {
-        Keys::derive(self.aead(), &self.rx_secret)
+        Keys::derive(self.aead, &self.rx_secret)
     }
 
     fn tx_keys(&self) -> Keys {
-        Keys::derive(self.aead(), &self.tx_secret)
+        Keys::derive(self.aead, &self.tx_secret)
     }
 
     /// Moves to application_traffic_secret_N+1 of the peer [RFC 8446 7.2].
@@ -116,7 +119,7 @@ impl<const S: usize> Drop for Lean<S> {
 impl<const S: usize> std::fmt::Debug for Lean<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut lean = f.debug_struct("Lean");
-        lean.field("aead", &self.aead());
+        lean.field("aead", &self.aead);
         lean.field("rx_seq", &self.rx_seq)
             .field("tx_seq", &self.tx_seq);
         lean.finish_non_exhaustive()

@@ -54,7 +54,7 @@ pub enum Front<'a> {
 /// It remembers how far it has looked, so that a client that sends a byte at a time costs no more
 /// than one that sends all at once; and it says at the first wrong byte that this is no HTTP, since
 /// whoever speaks MQTT or TLS to the wrong port will never send an empty line.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct AwaitRequest {
     scan: Scan,
 }

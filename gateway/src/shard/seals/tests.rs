@@ -23,7 +23,7 @@ fn wait_for_handshake(seals: &mut Seals, slot: u32, deadline_tick: u32) {
 }
 
 #[test]
-fn an_idle_client_costs_sixteen_bytes_beside_its_secrets() {
+fn an_idle_client_costs_eight_bytes_beside_its_secrets() {
     assert_eq!(size_of::<Seal>(), SEAL_BYTES);
     assert_eq!(size_of::<Lean<32>>(), 80);
     assert_eq!(size_of::<Lean<48>>(), 112);
@@ -34,7 +34,7 @@ fn where_nobody_takes_tls_there_is_no_table_and_words_go_as_they_are() {
     let mut seals = Seals::default();
     let words = seals.seal(socket(5), b"words".to_vec(), &mut Spares::default());
     assert_eq!(words.as_deref(), Ok(&b"words"[..]));
-    assert!(seals.rings.is_empty() && !seals.is_sealed(socket(5)));
+    assert!(seals.slots.is_empty() && !seals.is_sealed(socket(5)));
     assert!(seals.take(socket(5)).is_none());
 }
 
@@ -73,7 +73,8 @@ fn a_socket_that_is_gone_leaves_nothing_behind() {
     seals.owe(socket(5), vec![1]);
     seals.put_cut(socket(5), vec![2]);
     assert!(seals.take(socket(5)).is_none());
-    assert!(seals.owed.is_empty() && seals.cut.is_empty() && !seals.is_sealed(socket(5)));
+    assert!(seals.owed.is_empty() && seals.cut.is_empty() && seals.slots.is_empty());
+    assert!(seals.kept.is_empty());
 }
 
 #[test]

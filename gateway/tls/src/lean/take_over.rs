@@ -4,7 +4,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use rustls::{ConnectionTrafficSecrets as Keys, ExtractedSecrets};
 
 use super::keys::{derive, key_bytes};
-use super::{Aead, CHACHA, Lean};
+use super::{Aead, Lean};
 use crate::capture::Secrets;
 use crate::fault::Fault;
 
@@ -29,16 +29,13 @@ impl<const S: usize> Lean<S> {
             tx_secret: [0; S],
             rx_seq: *rx_seq,
             tx_seq: u32::try_from(*tx_seq).map_err(|_| Fault::KeysDisagree)?,
-            flags: if aead == Aead::ChaCha20Poly1305 {
-                CHACHA
-            } else {
-                0
-            },
+            aead,
+            flags: 0,
             pending: 0,
             hollow: 0,
         });
         let fits = secrets.client.len() == S && secrets.server.len() == S;
-        if !fits || lean.aead() != aead {
+        if !fits || (S == 48) != (aead == Aead::Aes256Gcm) {
             return Err(Fault::KeysDisagree);
         }
         lean.rx_secret.copy_from_slice(&secrets.client);

@@ -4,7 +4,7 @@ use super::burst::Burst;
 use super::*;
 use crate::fault::Fault;
 use crate::limits::{HOLLOW_RECORDS_MAX, PLAIN_BYTES_MAX, RECORDS_PER_KEY_MAX};
-use crate::opened::Opened;
+use crate::opened::{Opened, Spent};
 
 mod rfc8448;
 mod take_over;
@@ -15,6 +15,10 @@ fn lean<const S: usize>(flags: u8) -> Lean<S> {
         tx_secret: [2; S],
         rx_seq: 0,
         tx_seq: 0,
+        aead: match S {
+            32 => Aead::Aes128Gcm,
+            _ => Aead::Aes256Gcm,
+        },
         flags,
         pending: 0,
         hollow: 0,
@@ -47,6 +51,22 @@ fn forge(lean: &mut Lean<32>, kind: u8, content: &[u8]) -> Vec<u8> {
 fn an_idle_connection_has_80_bytes_or_112() {
     assert_eq!(size_of::<Lean<32>>(), 80);
     assert_eq!(size_of::<Lean<48>>(), 112);
+}
+
+#[test]
+fn what_is_handed_over_goes_on_and_nothing_is_left_behind() {
+    let (mut server, mut client) = pair();
+    let mut out = Vec::new();
+    server.burst().seal(b"one", &mut out).expect("it is open");
+    let mut there = server.hand_over();
+    assert_eq!((server.rx_secret, server.tx_secret), ([0; 32], [0; 32]));
+    assert_eq!(server.burst().seal(b"two", &mut out), Err(Spent));
+    there.burst().seal(b"two", &mut out).expect("it is open");
+    let mut records = out.chunks(out.len() / 2);
+    for _ in 0..2 {
+        let record = records.next().expect("they are alike").to_vec();
+        assert!(matches!(open(&mut client, record).0, Opened::Data(_)));
+    }
 }
 
 #[test]

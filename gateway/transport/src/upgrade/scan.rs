@@ -3,7 +3,7 @@
 use super::Refusal;
 
 /// How far the bytes have been looked at.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Scan {
     scanned_bytes: u16,
 }
