@@ -6,8 +6,6 @@ use crate::support::gateway::{Gateway, Launch};
 use crate::support::wire::*;
 
 const NULL_ROUTE: &str = "[[route]]\nfilter = \"#\"\ntopic = \"\"\n";
-/// MQTT 5: Server busy.
-const SERVER_BUSY: u8 = 0x89;
 /// MQTT 3: Server unavailable.
 const SERVER_UNAVAILABLE: u8 = 3;
 const CONNECTS_PER_SEC: usize = 20;

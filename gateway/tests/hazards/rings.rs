@@ -7,8 +7,6 @@ use crate::support::wire::*;
 /// Far fewer descriptors than clients, so that each shard needs several tables.
 const DESCRIPTORS_MAX: usize = 300;
 const CLIENTS: usize = 1500;
-/// MQTT 5: Server busy.
-const SERVER_BUSY: u8 = 0x89;
 
 const NULL_ROUTE: &str = "[[route]]\nfilter = \"#\"\ntopic = \"\"\n";
 

@@ -8,8 +8,6 @@ use crate::support::{DEADLINE, ask_until};
 
 const NULL_ROUTE: &str = "[[route]]\nfilter = \"#\"\ntopic = \"\"\n";
 const STRANGERS: usize = 5_000;
-/// CONNACK 0x89.
-const SERVER_BUSY: u8 = 0x89;
 /// User memory that one of them may cost: its place in a list and half a CONNECT.
 const STRANGER_BYTES_MAX: f64 = 512.0;
 

@@ -19,6 +19,9 @@ pub(crate) const UNSUBACK: u8 = 11;
 pub(crate) const PINGRESP: u8 = 13;
 pub(crate) const DISCONNECT: u8 = 14;
 
+/// The reason code of a server that is full or overloaded.
+pub(crate) const SERVER_BUSY: u8 = 0x89;
+
 pub(crate) const PINGREQ_BYTES: [u8; 2] = [0xC0, 0];
 
 /// A packet from its first byte and its body.
