@@ -17,6 +17,14 @@ pub enum Records {
 }
 
 impl Records {
+    /// The name of the record layer, as settings have it.
+    pub fn layer(&self) -> &'static str {
+        match self {
+            Records::Lean(_) | Records::LeanWide(_) => "lean",
+            Records::Rustls(_) => "rustls",
+        }
+    }
+
     /// For the records of one read or one write; keys that are derived live as long as it.
     pub fn burst(&mut self) -> Burst<'_> {
         match self {
