@@ -122,6 +122,15 @@ impl Seals {
         !matches!(seal, None | Some(Seal::Absent))
     }
 
+    /// The record layer of a socket; nothing where its bytes are as they are.
+    pub(super) fn layer(&self, socket: Socket) -> Option<&'static str> {
+        let table = self.rings.get(usize::from(socket.ring))?;
+        match table.get(socket.conn.slot as usize)? {
+            Seal::Agreed(records) => Some(records.layer()),
+            _ => None,
+        }
+    }
+
     /// Whether the handshake of a socket has begun and not ended.
     pub(super) fn is_half_open(&mut self, socket: Socket) -> bool {
         matches!(self.place(socket), Some(Seal::Begun(_)))
