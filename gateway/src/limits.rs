@@ -149,6 +149,26 @@ pub const LOCKED_BYTES_PER_SHARD: u64 = 512 << 10;
 /// Longest certificate chain or key of the control plane.
 pub const CONTROL_PEM_BYTES_MAX: u64 = 1 << 20;
 
+/// Questions of operators about clients that are open at once.
+pub const INQUIRIES_MAX: usize = 8;
+/// How long a shard may take to answer one.
+pub const INQUIRY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Clients on one page of a list, if nothing else is said.
+pub const INQUIRY_CLIENTS: usize = 100;
+/// Clients on one page at most.
+pub const INQUIRY_CLIENTS_MAX: usize = 1_000;
+/// Clients that a shard shows in one turn, and places of its slab that it looks at for them.
+pub const INQUIRY_CLIENTS_PER_TURN: usize = 256;
+/// See above.
+pub const INQUIRY_PLACES_PER_TURN: usize = 8 << 10;
+/// Bytes of names after which a page ends, and what a shard brings in one turn: an id alone may
+/// have 64 KiB.
+pub const INQUIRY_BYTES_MAX: usize = 1 << 20;
+/// See above.
+pub const INQUIRY_BYTES_PER_TURN: usize = 256 << 10;
+/// Times that shards are asked for one page: it may end before it is full.
+pub const INQUIRY_TURNS_MAX: usize = 2 * SHARDS_MAX;
+
 /// Clients told to leave per tick and shard while draining: a storm elsewhere is not our goal.
 pub const DRAIN_CLIENTS_PER_TICK: usize = 2_000;
 /// Connections that begin to be read in one turn, so that a storm of newcomers leaves the turn to

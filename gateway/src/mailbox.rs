@@ -1,11 +1,13 @@
 //! Where other threads leave notes for a shard: delivery reports, other shards' messages, commands
-//! for its devices, room in a lane, what the store has committed, orders to drain.
+//! for its devices, questions of operators, room in a lane, what the store has committed, orders to
+//! drain.
 //!
 //! Delivery reports are bounded by what the lanes may have pending, messages of other shards by a
 //! claim that the sender makes first; everything else is a flag or a number. One wake-up serves
 //! however many notes came before it.
 
 mod commands;
+mod inquiry;
 mod note;
 
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use crossbeam_queue::SegQueue;
 use tributary_ring::Wake;
 
 pub use commands::Commands;
+pub use inquiry::{Answer, Ask, Directory, Inquiry, Reply, Sight};
 pub use note::{Chains, Note, Rules, Search, ToGroup};
 
 use crate::kafka::{Outcome, ReportSink};

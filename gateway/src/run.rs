@@ -39,8 +39,8 @@ use tributary_ring::Wake;
 use crate::books::{Names, ShardBooks};
 use crate::cli::RunArgs;
 use crate::config::{self, Address, Settings};
-use crate::control::{self, ControlHandle, ControlState, Readiness};
-use crate::mailbox::{Mailbox, Mailboxes};
+use crate::control::{self, Clients, ControlHandle, ControlState, Readiness};
+use crate::mailbox::{Directory, Mailbox, Mailboxes};
 use crate::store::Store;
 use crate::{bound, kafka, log, transport_fault};
 pub use acl::acl_test;
@@ -131,6 +131,7 @@ impl Gateway {
         };
         parts.start(&mut common, opened.per_ring, &happenings.0)?;
         let hasher = common.hasher.clone();
+        let directory = Directory::new(mailboxes.clone(), hasher.clone());
         let downlinks = Downlinks::start(settings, &lanes, &mailboxes, hasher)?;
         let readiness = Arc::new(Readiness::new());
         let control_address = bound.address;
@@ -140,6 +141,7 @@ impl Gateway {
             downlinks: downlinks.tallies(),
             readiness: Arc::clone(&readiness),
             routes: settings.routes.clone(),
+            clients: Clients::new(directory),
             token: settings.control.token.clone(),
             started,
         };

@@ -34,6 +34,7 @@ mod groups;
 mod handoff;
 mod handshakes;
 mod holds;
+mod inquiries;
 mod keep;
 mod link;
 mod log_budget;
@@ -81,6 +82,7 @@ pub use world::WorldPlan;
 
 use crate::mailbox::Mailboxes;
 use gather::Gather;
+use inquiries::Inquiries;
 use newcomers::Newcomers;
 use owners::Owners;
 use quota::Quota;
@@ -177,6 +179,7 @@ struct Shard {
     meeting: Arc<Meeting>,
     gather: Gather,
     newcomers: Newcomers,
+    inquiries: Inquiries,
     probe: Probe,
 }
 
@@ -255,6 +258,7 @@ impl Shard {
             meeting: plan.meeting,
             gather: Gather::default(),
             newcomers: Newcomers::default(),
+            inquiries: Inquiries::default(),
             probe: Probe::default(),
         };
         Ok((shard, plan.listeners))

@@ -64,6 +64,8 @@ pub enum Close {
     ProofExpired,
     /// A fault of ours in handling this client; the others go on.
     Internal,
+    /// An operator has ended it.
+    Kicked,
 }
 
 /// How loud the line in the log is.
@@ -79,7 +81,7 @@ pub enum Loudness {
 
 impl Close {
     /// One name per kind, in the order of [`Close::index`]: metric labels and log fields.
-    pub const NAMES: [&'static str; 29] = [
+    pub const NAMES: [&'static str; 30] = [
         "client_disconnect",
         "client_disconnect_with_will",
         "peer_closed",
@@ -109,6 +111,7 @@ impl Close {
         "tls_violation",
         "proof_expired",
         "internal",
+        "kicked",
     ];
 
     /// Place of this kind in [`Close::NAMES`].
@@ -143,6 +146,7 @@ impl Close {
             Self::TlsViolation => 26,
             Self::ProofExpired => 27,
             Self::Internal => 28,
+            Self::Kicked => 29,
         }
     }
 
@@ -184,6 +188,7 @@ impl Close {
             Self::ServerDrain => Some(Reason::ServerShuttingDown),
             Self::ProofExpired => Some(Reason::MaximumConnectTime),
             Self::Internal => Some(Reason::UnspecifiedError),
+            Self::Kicked => Some(Reason::AdministrativeAction),
         }
     }
 

@@ -149,6 +149,11 @@ impl Subscriptions {
         self.shared_count
     }
 
+    /// How many a client has.
+    pub fn count_of(&self, held: &Held) -> usize {
+        held.count(&self.lists)
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.count == 0

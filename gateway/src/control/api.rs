@@ -11,7 +11,7 @@ use axum::{Json, Router, extract::State, middleware};
 use serde_json::{Map, Value, json};
 
 use super::metrics::Exporter;
-use super::{ControlState, LaneState, Phase, access, process};
+use super::{ControlState, LaneState, Phase, access, clients, process};
 use crate::books::{self, Entry, ShardBooks};
 use crate::kafka::Trouble;
 use crate::route::{AckPolicy, Local, OnOutage, RouteRule};
@@ -37,6 +37,11 @@ pub(super) fn router(state: Arc<ControlState>) -> Router {
         .route("/api/v1/stats", get(stats))
         .route("/api/v1/lanes", get(lanes))
         .route("/api/v1/routes", get(routes))
+        .route("/api/v1/clients", get(clients::list))
+        .route(
+            "/api/v1/clients/{id}",
+            get(clients::show).delete(clients::end),
+        )
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown_path)
         .layer(middleware::from_fn_with_state(state.clone(), access::admit))
@@ -50,15 +55,20 @@ pub(super) fn problem(status: StatusCode, message: &str) -> Response {
 }
 
 async fn unknown_path(uri: Uri) -> Response {
-    let message = format!(
-        "there is no {}; see /api/v1/stats, /metrics or /",
-        uri.path()
-    );
+    let remedy = match uri.path().starts_with(clients::EACH) {
+        true => "percent-encode the client id",
+        false => "see /api/v1/stats, /metrics or /",
+    };
+    let message = format!("there is no {}; {remedy}", uri.path());
     problem(StatusCode::NOT_FOUND, &message)
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Response {
-    let message = format!("{} cannot be asked with {method}; use GET", uri.path());
+    let may = match uri.path().starts_with(clients::EACH) {
+        true => "GET or DELETE",
+        false => "GET",
+    };
+    let message = format!("{} cannot be asked with {method}; use {may}", uri.path());
     problem(StatusCode::METHOD_NOT_ALLOWED, &message)
 }
 

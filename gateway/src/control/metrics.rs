@@ -60,6 +60,10 @@ impl Collector for Books {
         let downlinks = self.0.downlinks.iter();
         let readings: Vec<_> = downlinks.map(|tally| tally.reading()).collect();
         super::downlinks::encode(&readings, &mut encoder)?;
+        let help = "Questions about clients that were turned away: too many were open";
+        let (name, counter) = ("tributary_inquiries_refused", MetricType::Counter);
+        let mut metric = encoder.encode_descriptor(name, help, None, counter)?;
+        one(&mut metric, Kind::Counter, &[], self.0.clients.refused())?;
         encode_process(&mut encoder)
     }
 }

@@ -1,8 +1,9 @@
 //! The control plane: one thread that serves metrics, health, the API and the dashboard, and
-//! touches the data path only by reading its books.
+//! touches the data path only by reading its books and by asking shards about their clients.
 
 mod access;
 mod api;
+mod clients;
 mod downlinks;
 mod lanes;
 mod metrics;
@@ -29,6 +30,7 @@ use crate::control_tls::ControlTls;
 use crate::kafka::downlink::Tally;
 use crate::route::RouteRule;
 
+pub use clients::Clients;
 pub use lanes::{LaneState, LaneStats};
 pub use readiness::{Phase, Readiness};
 
@@ -40,6 +42,8 @@ pub struct ControlState {
     pub downlinks: Vec<Arc<Tally>>,
     pub readiness: Arc<Readiness>,
     pub routes: Vec<RouteRule>,
+    /// How shards are asked about their clients.
+    pub clients: Clients,
     /// Asked for by everything but `/healthz` and the dashboard's page, when set.
     pub token: Option<Token>,
     pub started: Instant,

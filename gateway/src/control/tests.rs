@@ -1,14 +1,19 @@
 //! What the control plane promises: exact names, health and readiness that mean something, a token
 //! that is asked for, and bounds on who asks.
 
+use std::hash::RandomState;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use tributary_ring::Wake;
+
 use super::*;
 use crate::books::Names;
 use crate::control_tls::ControlTlsFiles;
+use crate::mailbox::{Directory, Mailbox, Mailboxes};
 
+mod clients;
 mod secure;
 
 const NAMES: Names = Names {
@@ -89,6 +94,8 @@ struct Plane {
     books: Arc<[ShardBooks]>,
     readiness: Arc<Readiness>,
     tls: Option<Arc<ControlTls>>,
+    mailboxes: Mailboxes,
+    hasher: RandomState,
 }
 
 fn on(address: &str, token: Option<&str>) -> Control {
@@ -107,12 +114,17 @@ impl Plane {
     fn with_tls(token: Option<&str>, tls: Option<ControlTlsFiles>) -> Self {
         let books: Arc<[ShardBooks]> = (0..2).map(|_| ShardBooks::new(&NAMES)).collect();
         let readiness = Arc::new(Readiness::new());
+        let mailbox = || Mailbox::new(Wake::new().unwrap());
+        let mailboxes = Mailboxes((0..2).map(|_| mailbox()).collect());
+        let hasher = RandomState::new();
+        let directory = Directory::new(mailboxes.clone(), hasher.clone());
         let state = ControlState {
             books: books.clone(),
             lanes: vec![Arc::new(Lane(LaneState::Down))],
             downlinks: Vec::new(),
             readiness: readiness.clone(),
             routes: Vec::new(),
+            clients: Clients::new(directory),
             token: token.map(|token| Token(token.to_string())),
             started: Instant::now(),
         };
@@ -129,6 +141,8 @@ impl Plane {
             books,
             readiness,
             tls,
+            mailboxes,
+            hasher,
         }
     }
 

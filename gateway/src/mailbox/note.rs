@@ -10,6 +10,7 @@ use tributary_proto::reason::Reason;
 use tributary_proto::retained::Cursor;
 use tributary_ring::Conn;
 
+use super::inquiry::Inquiry;
 use crate::config::OnDenied;
 use crate::kafka::downlink::{CaughtUp, Command, Withdrawal};
 
@@ -50,6 +51,8 @@ pub enum Note {
     Rules(Rules),
     /// Other users and keys are in force, for those who come.
     Chains(Chains),
+    /// The control plane asks about your clients.
+    Inquiry(Box<Inquiry>),
     /// Who a stranger of yours is: the one with this socket, if it still has this serial.
     Verdict {
         ring: u8,
@@ -111,6 +114,7 @@ impl Note {
             Self::Command(command) => command.message.bytes(),
             Self::Search(_) | Self::Settled { .. } | Self::Withdraw(_) => 0,
             Self::CaughtUp(_) | Self::Rules(_) | Self::Chains(_) | Self::Verdict { .. } => 0,
+            Self::Inquiry(inquiry) => inquiry.bytes(),
         };
         size_of::<Self>() + messages
     }

@@ -121,6 +121,7 @@ impl Shard {
                 socket: Socket { ring, conn },
                 is_ipv6,
             } => self.plane(ring).ring.ask_peer_name(conn, is_ipv6),
+            Order::Show(showing) => self.show(*showing),
             Order::Poll(Socket { ring, conn }) => self.plane(ring).ring.poll_readable(conn),
         }
     }

@@ -174,14 +174,25 @@ impl Clients {
 
     /// The places of up to `count` clients from place `from` on, and where to go on from.
     pub(super) fn some_from(&self, from: u32, count: usize) -> (Vec<u32>, Option<u32>) {
+        self.some_within(from, count, usize::MAX)
+    }
+
+    /// The same, looking at so many places at most, with clients in them or not.
+    pub(super) fn some_within(
+        &self,
+        from: u32,
+        count: usize,
+        mut places: usize,
+    ) -> (Vec<u32>, Option<u32>) {
         let mut found = Vec::new();
         let (first_chunk, mut first_place) = split(from);
         for (chunk_index, chunk) in self.chunks.iter().enumerate().skip(first_chunk) {
             for (place, at) in chunk.places.iter().enumerate().skip(first_place) {
                 let index = (chunk_index * CHUNK_CLIENTS + place) as u32;
-                if found.len() == count {
+                if found.len() == count || places == 0 {
                     return (found, Some(index));
                 }
+                places -= 1;
                 if matches!(at, Place::Client(_)) {
                     found.push(index);
                 }

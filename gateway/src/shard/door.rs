@@ -66,11 +66,6 @@ impl Door {
         Arc::clone(&self.name)
     }
 
-    /// Whether it is asked who comes by it.
-    pub(super) fn asks(&self) -> bool {
-        self.listener.auth.is_some()
-    }
-
     /// Whether nothing need be remembered of whoever came by it.
     pub(super) fn is_plain(&self) -> bool {
         let listener = &self.listener;

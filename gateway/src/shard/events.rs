@@ -50,7 +50,9 @@ impl Shard {
                 self.on_sent(Socket { ring, conn }, result.is_ok());
             }
             Event::Closed { conn } | Event::HandedOver { conn } => {
-                self.world.end_links(Socket { ring, conn });
+                let socket = Socket { ring, conn };
+                self.inquiries.on_address(socket, None);
+                self.world.end_links(socket);
                 self.planes[usize::from(ring)]
                     .owners
                     .set(conn.slot, Owner::Nobody);
@@ -92,6 +94,9 @@ impl Shard {
     }
 
     fn on_peer_name(&mut self, socket: Socket, result: Result<SocketAddr, i32>) {
+        if self.inquiries.on_address(socket, result.ok()) {
+            return;
+        }
         let peer = result.as_ref().ok().map(SocketAddr::ip);
         if self.world.on_peer_of_stranger(socket, peer) {
             return;

@@ -5,8 +5,8 @@
 //!     └──> Mqtt               └────────────└─> Closed, Violated    decoder is kept apart
 //! ```
 //!
-//! Where all doors are plain there is no table. Else it has six bytes per slot, whoever uses it: an
-//! idle WebSocket client costs no more than any other beside it.
+//! Where there is one door and it is plain there is no table. Else it has six bytes per slot, whoever
+//! uses it: an idle WebSocket client costs no more than any other beside it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -70,7 +70,7 @@ pub(super) struct Unframed<'a> {
 /// The links of a shard's sockets.
 pub(super) struct Links {
     doors: Arc<[Door]>,
-    /// Empty where all doors are plain.
+    /// Empty where there is one door and it is plain.
     slots: Slots<Link>,
     /// Decoders of frames that were cut by the end of a read.
     cut: HashMap<Socket, Decoder>,
@@ -123,9 +123,9 @@ impl Links {
             origins: HashMap::new(),
             certificates: HashMap::new(),
             foreword: Vec::new(),
-            // Of several doors it counts by which one somebody came who is asked who it is.
-            is_used: !doors.iter().all(Door::is_plain)
-                || doors.len() > 1 && doors.iter().any(Door::asks),
+            // Of several doors it counts by which one somebody came: it may be asked there who it
+            // is, and operators ask.
+            is_used: doors.len() > 1 || !doors.iter().all(Door::is_plain),
             doors,
         }
     }

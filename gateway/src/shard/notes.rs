@@ -49,6 +49,7 @@ impl World {
             Note::Settled { claim, reason } => self.on_settled(claim.get(), reason),
             Note::Rules(rules) => self.on_rules(rules),
             Note::Chains(chains) => self.on_chains(chains),
+            Note::Inquiry(inquiry) => self.on_inquiry(*inquiry),
             Note::Verdict {
                 ring,
                 conn,

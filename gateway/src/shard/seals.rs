@@ -142,6 +142,15 @@ impl Seals {
         self.slots.of(socket) != Seal::Absent
     }
 
+    /// The name of a socket's record layer, as settings have it; none where it has none.
+    pub(super) fn layer(&self, socket: Socket) -> Option<&'static str> {
+        match self.slots.of(socket) {
+            Seal::Lean(_) | Seal::LeanWide(_) => Some("lean"),
+            Seal::Rustls(_) => Some("rustls"),
+            _ => None,
+        }
+    }
+
     /// Whether the handshake of a socket has begun and not ended.
     pub(super) fn is_half_open(&self, socket: Socket) -> bool {
         matches!(self.slots.of(socket), Seal::Begun(_))

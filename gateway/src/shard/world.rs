@@ -29,6 +29,7 @@ use super::gate::{Gate, GatePlan};
 use super::groups::GroupNames;
 use super::handoff::Handoff;
 use super::handshakes::Budget;
+use super::inquiries::Showing;
 use super::keep::Keeper;
 use super::link::Links;
 use super::log_budget::LogBudget;
@@ -101,6 +102,8 @@ pub(super) enum Order {
         /// Whether it is one of IPv6.
         is_ipv6: bool,
     },
+    /// Show clients to an operator, and where they come from.
+    Show(Box<Showing>),
     /// Say this to a stranger.
     Say {
         /// The socket.

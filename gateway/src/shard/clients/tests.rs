@@ -107,6 +107,27 @@ fn a_sweep_in_steps_meets_everyone_once() {
 }
 
 #[test]
+fn a_sweep_that_may_look_at_few_places_ends_in_the_middle_and_goes_on_there() {
+    let mut clients = clients();
+    let all: Vec<_> = (0..2 * CHUNK_CLIENTS)
+        .map(|number| enter(&mut clients, &format!("c{number}")).index)
+        .collect();
+    let (stays, gone): (Vec<_>, Vec<_>) = all.into_iter().partition(|index| *index % 700 == 699);
+    gone.into_iter()
+        .for_each(|index| drop(clients.remove(index)));
+    let (mut met, mut looks, mut from) = (Vec::new(), 0, Some(0));
+    while let Some(start) = from {
+        let (some, next) = clients.some_within(start, 100, 64);
+        assert!(next.is_none_or(|next| next <= start + 64));
+        met.extend(some);
+        looks += 1;
+        from = next;
+    }
+    assert_eq!(met, stays);
+    assert_eq!(looks, 2 * CHUNK_CLIENTS / 64);
+}
+
+#[test]
 fn whoever_comes_and_goes_the_index_and_the_slab_agree() {
     let mut clients = clients();
     let mut here: HashMap<String, ClientRef> = HashMap::new();

@@ -6,6 +6,7 @@ mod commands;
 mod departures;
 mod endings;
 mod groups;
+mod inquiries;
 mod keeping;
 mod parties;
 mod quotas;

@@ -224,6 +224,13 @@ impl Gateway {
         metrics::fetch_with(self.control, path, &line)
     }
 
+    /// The status and the body of the answer to any request.
+    pub(crate) fn request(&self, method: &str, path: &str, lines: &str) -> (u16, String) {
+        let (head, body) = metrics::request(self.control, method, path, lines);
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+        (status.expect("HTTP has a status"), body)
+    }
+
     /// The process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()

@@ -90,13 +90,23 @@ pub(super) fn fetch(control: SocketAddr, path: &str) -> (String, String) {
 
 /// The same, with header lines of its own.
 pub(super) fn fetch_with(control: SocketAddr, path: &str, lines: &str) -> (String, String) {
+    request(control, "GET", path, lines)
+}
+
+/// The same by any method.
+pub(super) fn request(
+    control: SocketAddr,
+    method: &str,
+    path: &str,
+    lines: &str,
+) -> (String, String) {
     let mut stream = TcpStream::connect(control).expect("the control port listens");
     stream
         .set_read_timeout(Some(DEADLINE))
         .expect("a socket takes a timeout");
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: {control}\r\nConnection: close\r\n{lines}\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: {control}\r\nConnection: close\r\n{lines}\r\n"
     )
     .expect("the control port reads");
     let mut answer = String::new();
