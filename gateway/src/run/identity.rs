@@ -273,7 +273,7 @@ fn jwt_settings(rule: &config::Jwt) -> Result<JwtSettings, Refusal> {
         user_must_match: rule.user_must_match,
         groups_claim: rule.groups_claim.clone(),
         claims: rule.claims.clone(),
-        rules_claim: None,
+        rules_claim: rule.rules_claim.clone(),
     })
 }
 

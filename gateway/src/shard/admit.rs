@@ -192,6 +192,7 @@ impl World {
         }
         let whole = proof.clone();
         let shown = Shown::of(connect, whole.as_ref());
+        let own = whole.as_ref().and_then(|proof| proof.rules.as_ref());
         let identity = Identity {
             subject: Subject {
                 client: connect.client_id,
@@ -205,12 +206,12 @@ impl World {
             self.book().takeovers_refused.add(1);
             return self.refuse(socket, connect.version, Reason::NotAuthorized);
         }
-        let pass = match self.judge_entry(connect, &identity) {
+        let pass = match self.judge_entry(connect, &identity, own) {
             Ok(pass) => pass,
             Err(reason) => return self.refuse(socket, connect.version, reason),
         };
         let entrance = self.take_in(socket, connect, admission, proof, connect_bytes);
-        self.settle_entry(&entrance, pass, &identity);
+        self.settle_entry(&entrance, pass, &identity, own);
         entrance
     }
 

@@ -13,6 +13,7 @@
 use std::sync::Arc;
 
 use tributary_access::decision::Ask;
+use tributary_access::own::OwnRules;
 use tributary_access::profiles::{NoProfile, ProfileIndex, Profiles};
 use tributary_access::rule::Action;
 use tributary_access::subject::{Identity, Subject};
@@ -98,17 +99,23 @@ impl Permission {
         }
     }
 
-    fn admit(&mut self, identity: &Identity<'_>) -> Result<ProfileIndex, NoProfile> {
-        self.profiles.admit(identity)
+    fn admit(
+        &mut self,
+        identity: &Identity<'_>,
+        own: Option<&Arc<OwnRules>>,
+    ) -> Result<ProfileIndex, NoProfile> {
+        self.profiles.admit(identity, own)
     }
 }
 
 impl World {
-    /// Whether a client of this identity may come in with its will; what it comes in with then.
+    /// Whether a client of this identity, with these rules of its own, may come in with its will;
+    /// what it comes in with then.
     pub(super) fn judge_entry(
         &mut self,
         connect: &Connect<'_>,
         identity: &Identity<'_>,
+        own: Option<&Arc<OwnRules>>,
     ) -> Result<Pass, Reason> {
         let will = connect.will.as_ref();
         // The server's own topics are nobody's, whatever rules there are.
@@ -118,7 +125,7 @@ impl World {
         let Some(permission) = self.permission.as_mut() else {
             return Ok(None);
         };
-        let hold = match permission.admit(identity) {
+        let hold = match permission.admit(identity, own) {
             Ok(hold) => hold,
             Err(why) => return Err(self.no_profile(why)),
         };
@@ -146,6 +153,7 @@ impl World {
         entrance: &Entrance,
         pass: Pass,
         identity: &Identity<'_>,
+        own: Option<&Arc<OwnRules>>,
     ) {
         let (Some(permission), Some(mut hold)) = (self.permission.as_mut(), pass) else {
             return;
@@ -163,7 +171,7 @@ impl World {
                 ..*identity
             };
             permission.profiles.release(hold);
-            hold = match permission.admit(&named) {
+            hold = match permission.admit(&named, own) {
                 Ok(hold) => hold,
                 Err(why) => return self.disown(*index, why),
             };

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
+use tributary_access::own::OwnRules;
 
 use super::*;
 use crate::question::Password;
@@ -344,7 +345,7 @@ fn the_user_groups_claims_and_rules_are_taken_as_configured() {
     });
     let claims = json!({"device": "press-7", "exp": NOW + 60, "roles": ["ops", "night"],
         "plant": "north", "line": 12, "is_new": true, "secret": "x",
-        "acl": [{"publish": "a/b"}, {"deny": "#"}]});
+        "acl": [{"topics": ["a/b"], "allow": ["publish"]}]});
     let proven = judged(&jwt, &issuer.token(Algorithm::Rs256, &claims)).expect("it is good");
     assert_eq!(proven.user.as_deref(), Some("press-7"));
     assert_eq!(*proven.groups, ["ops", "night"].map(Box::<str>::from));
@@ -354,8 +355,8 @@ fn the_user_groups_claims_and_rules_are_taken_as_configured() {
         kept.map(|(name, value)| (Box::<str>::from(name), Box::<str>::from(value)))
     );
     assert_eq!(
-        proven.rules.as_deref(),
-        Some(r##"[{"publish":"a/b"},{"deny":"#"}]"##)
+        proven.rules.as_deref().map(OwnRules::text),
+        Some(r#"[{"allow":["publish"],"topics":["a/b"]}]"#)
     );
     for (name, value) in [
         ("device", json!("")),
@@ -367,7 +368,12 @@ fn the_user_groups_claims_and_rules_are_taken_as_configured() {
         ("roles", json!({"ops": true})),
         ("plant", json!(["north"])),
         ("plant", json!("a\0b")),
-        ("acl", json!("x".repeat(4_096))),
+        ("acl", json!("x")),
+        ("acl", json!(null)),
+        ("acl", json!({"allow": ["publish"], "topics": ["a"]})),
+        ("acl", json!([{"allow": ["publish"], "topics": ["a"], "topic": "b"}])),
+        ("acl", json!([{"allow": ["publish"], "topics": ["a".repeat(4_096)]}])),
+        ("acl", json!(vec![json!({"allow": ["publish"], "topics": ["a"]}); 65])),
     ] {
         let mut claims = claims.clone();
         claims[name] = value;
