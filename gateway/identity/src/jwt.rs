@@ -22,8 +22,9 @@ mod tests;
 
 use std::fmt;
 
-pub use algorithm::Algorithm;
 use tributary_access::own::OwnFault;
+
+pub use algorithm::Algorithm;
 
 use crate::clock::Clock;
 use crate::complaint::Complaint;

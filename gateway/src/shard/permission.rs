@@ -7,8 +7,9 @@
 //! ```
 //!
 //! A session keeps its client's profile while nobody is connected, since messages go on coming in.
-//! One that the store has brought back has none until its client is here again: till then it gets
-//! what it is subscribed to.
+//! One that the store has brought back has none until its client is here again: till then it takes
+//! in what it is subscribed to. What of that its client may not have is dropped when it comes
+//! (`revocation.rs`).
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use tributary_access::rule::Action;
 use tributary_access::subject::{Identity, Subject};
 use tributary_proto::close::Close;
 use tributary_proto::message::Message;
-use tributary_proto::packet::{Connect, RetainHandling};
+use tributary_proto::packet::Connect;
 use tributary_proto::reason::Reason;
 use tributary_proto::version::Qos;
 
@@ -27,12 +28,10 @@ use super::admit::Entrance;
 use super::client::Client;
 use super::holds::Holds;
 use super::spread::SYS_PREFIX;
-use super::subscribe::stored;
 use super::world::World;
 use crate::config::OnDenied;
 use crate::limits::{PROFILES_PER_SHARD_MAX, RENEWALS_PER_TURN};
 use crate::mailbox::Rules;
-use crate::store::Op;
 
 /// What a shard knows of who may do what.
 pub(super) struct Permission {
@@ -70,14 +69,30 @@ impl Permission {
 
     /// Whether this client may be handed a message.
     pub(super) fn may_receive(&self, index: u32, client: &Client, topic: &str, qos: Qos) -> bool {
+        let is_here = client.session.is_connected();
+        self.receives(index, subject_of(client), is_here, topic, qos)
+    }
+
+    /// The same, told who it is and whether it is connected.
+    pub(super) fn receives(
+        &self,
+        index: u32,
+        subject: Subject<'_>,
+        is_here: bool,
+        topic: &str,
+        qos: Qos,
+    ) -> bool {
         match self.holds.of(index) {
-            None => !client.session.is_connected(),
-            Some(hold) if !self.profiles.judges_receiving(hold) => true,
-            Some(_) => {
-                let ask = ask(Action::Receive, topic, qos);
-                self.allows(index, subject_of(client), &ask)
-            }
+            None => !is_here,
+            Some(_) if !self.judges_receiving(index) => true,
+            Some(_) => self.allows(index, subject, &ask(Action::Receive, topic, qos)),
         }
+    }
+
+    /// Whether what is on its way to this client has to be judged.
+    pub(super) fn judges_receiving(&self, index: u32) -> bool {
+        let hold = self.holds.of(index);
+        hold.is_none_or(|hold| self.profiles.judges_receiving(hold))
     }
 
     /// The highest QoS up to `qos` at which a client may subscribe.
@@ -146,8 +161,8 @@ impl World {
         }
     }
 
-    /// Gives a client that came in what it came in with, and judges anew what its session has
-    /// subscribed to; takes it back from one that did not.
+    /// Gives a client that came in what it came in with, unless it had an earlier session and has it
+    /// already; takes it back from one that did not come in.
     pub(super) fn settle_entry(
         &mut self,
         entrance: &Entrance,
@@ -176,10 +191,19 @@ impl World {
                 Err(why) => return self.disown(*index, why),
             };
         }
-        if let Some(earlier) = permission.holds.put(*index, hold) {
+        self.seat(*index, Some(hold));
+    }
+
+    /// Gives a client what it came in with, and judges anew what its session has subscribed to and
+    /// what waits in it.
+    pub(super) fn seat(&mut self, index: u32, pass: Pass) {
+        let (Some(permission), Some(hold)) = (self.permission.as_mut(), pass) else {
+            return;
+        };
+        if let Some(earlier) = permission.holds.put(index, hold) {
             permission.profiles.release(earlier);
         }
-        self.judge_subscriptions(*index);
+        self.judge_session(index);
     }
 
     /// Whether a client may publish this; counts it when not.
@@ -291,14 +315,14 @@ impl World {
         }
         permission.holds.put(index, hold);
         self.judge_will(index);
-        self.judge_subscriptions(index);
+        self.judge_session(index);
     }
 
     /// There is no room for the profile that a client would have now: it may do nothing more.
     fn disown(&mut self, index: u32, why: NoProfile) {
         let reason = self.no_profile(why);
         self.forget_will(index);
-        self.judge_subscriptions(index);
+        self.judge_session(index);
         self.end(index, Close::Violation(reason));
     }
 
@@ -311,62 +335,6 @@ impl World {
         let message = Arc::clone(&will.message);
         if !self.may_publish(index, &message.topic, message.qos, message.retain) {
             self.forget_will(index);
-        }
-    }
-
-    /// Takes away what a client is subscribed to and may no longer be, or lowers its QoS.
-    fn judge_subscriptions(&mut self, index: u32) {
-        let Some(client) = self.clients.look(index) else {
-            return;
-        };
-        if client.held.is_empty() {
-            return;
-        }
-        let (id, number) = (client.id.clone(), client.number());
-        let list = self.subscriptions.list(index, &id, &client.held);
-        let list: Vec<_> = list.collect();
-        for (filter, mut grant) in list {
-            let granted = self.still_granted(index, &filter, grant.qos);
-            let Some(client) = self.clients.at(index) else {
-                return;
-            };
-            let (held, changes) = (&mut client.held, &mut self.changes);
-            let op = match granted {
-                Some(qos) if qos == grant.qos => continue,
-                Some(qos) => {
-                    grant.qos = qos;
-                    self.subscriptions
-                        .subscribe(index, &id, held, &filter, grant, changes);
-                    let grant = stored(grant, RetainHandling::Send);
-                    number.map(|session| Op::SubscriptionPut {
-                        session,
-                        filter: filter.as_str().into(),
-                        grant,
-                    })
-                }
-                None => {
-                    self.subscriptions
-                        .unsubscribe(index, &id, held, &filter, changes);
-                    self.on_revoked(&id, &filter);
-                    number.map(|session| Op::SubscriptionDelete {
-                        session,
-                        filter: filter.as_str().into(),
-                    })
-                }
-            };
-            op.into_iter().for_each(|op| self.keeper.write(op));
-        }
-        self.tell_interest();
-    }
-
-    fn on_revoked(&mut self, client: &str, filter: &str) {
-        self.book().access_revoked.add(1);
-        if self.log_budget.allows(self.now_sec()) {
-            tracing::info!(
-                client,
-                filter,
-                "a subscription is taken away: the rules no longer allow it"
-            );
         }
     }
 
