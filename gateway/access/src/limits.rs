@@ -39,7 +39,10 @@ pub const SWEEP_WHEN_FULL: usize = 32;
 
 const _: () = assert!(RULES_MAX <= 1 << 16, "a rule's index is a u16");
 const _: () = assert!(OWN_RULES_MAX <= RULES_MAX);
-const _: () = assert!(OWN_RULES_BYTES_MAX <= KIND_BYTES_MAX / 2, "half is left to the rest");
+const _: () = assert!(
+    OWN_RULES_BYTES_MAX <= KIND_BYTES_MAX / 2,
+    "half is left to the rest"
+);
 const _: () = assert!(CLAIM_NAMES_MAX <= 1 << 8, "a claim's slot is a u8");
 const _: () = assert!(PROFILES_MAX <= u32::MAX as usize);
 const _: () = assert!(KEYS_MAX <= u32::MAX as usize);

@@ -111,10 +111,16 @@ impl fmt::Display for OwnFault {
             OwnFault::NoJson => f.write_str("they are not JSON"),
             OwnFault::NoList => f.write_str("they are not a list: write [{...}, ...]"),
             OwnFault::TooLong(bytes) => {
-                write!(f, "{bytes} bytes are too many: {OWN_RULES_BYTES_MAX} is the bound")
+                write!(
+                    f,
+                    "{bytes} bytes are too many: {OWN_RULES_BYTES_MAX} is the bound"
+                )
             }
             OwnFault::TooMany(count) => {
-                write!(f, "{count} rules are too many: {OWN_RULES_MAX} is the bound")
+                write!(
+                    f,
+                    "{count} rules are too many: {OWN_RULES_MAX} is the bound"
+                )
             }
             OwnFault::Rule(index, wrong) => write!(f, "rule {}: {wrong}", index + 1),
         }

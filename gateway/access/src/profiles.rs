@@ -1,9 +1,9 @@
 //! Gives every client the rules that concern it, one copy for all clients of one kind.
 //!
 //! Two clients are of one kind when they have the same groups and claims, brought the same rules of
-//! their own, and the same rules of both lists concern them. A client carries the profile's index; its id and user come in with each question. What is
-//! left for a decision are placeholders and topics: users, ids, groups and claims were looked at
-//! when the client came.
+//! their own, and the same rules of both lists concern them. A client carries the profile's index;
+//! its id and user come in with each question. What is left for a decision are placeholders and
+//! topics: users, ids, groups and claims were looked at when the client came.
 //!
 //! ```text
 //!   CONNECT --admit--> index --decide--> Decision      set_rules: profiles of the old list go on
@@ -232,8 +232,8 @@ impl Profiles {
         self.profile(index).edition == self.edition
     }
 
-    /// Exchanges a client's profile for the one that its groups, its claims and the rules it brought
-    /// give it under the present rules. On an error it keeps the old one.
+    /// Exchanges a client's profile for the one that its groups, its claims and its own rules give
+    /// it under the present rules. On an error it keeps the old one.
     pub fn renew(
         &mut self,
         index: &mut ProfileIndex,

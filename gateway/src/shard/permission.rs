@@ -161,8 +161,8 @@ impl World {
         }
     }
 
-    /// Gives a client that came in what it came in with, unless it had an earlier session and has it
-    /// already; takes it back from one that did not come in.
+    /// Gives a client that came in what it came in with, unless it came back and has it already;
+    /// takes it back from one that did not come in.
     pub(super) fn settle_entry(
         &mut self,
         entrance: &Entrance,

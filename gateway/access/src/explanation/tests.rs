@@ -82,13 +82,17 @@ retain is denied: no rule decides, and that is the default
   publish, rule 1: decides: allow publish of [\"a\"]
   retain, rule 1: it speaks of publish alone
 ";
-    assert_eq!(explain(&rulebook, None, &IDENTITY, &kept).to_string(), expected);
+    assert_eq!(
+        explain(&rulebook, None, &IDENTITY, &kept).to_string(),
+        expected
+    );
 }
 
 #[test]
 fn what_no_rule_is_asked_about_is_explained_in_one_line() {
     let rulebook = Rulebook::new(vec![], Effect::Deny).expect("no rule is wrong");
-    let explained = |action, topic| explain(&rulebook, None, &IDENTITY, &ask(action, topic)).to_string();
+    let explained =
+        |action, topic| explain(&rulebook, None, &IDENTITY, &ask(action, topic)).to_string();
     assert_eq!(
         explained(Action::Receive, "a"),
         "receive is allowed: no rule speaks of it, and the subscription stands\n"
@@ -120,7 +124,10 @@ publish is denied: rule 1 says so
 topic: deny publish, subscribe, receive, retain of [\"home/%u/safe\"]
 ";
     let ask = ask(Action::Publish, "home/ann/door");
-    assert_eq!(explain(&rulebook, None, &anonymous, &ask).to_string(), expected);
+    assert_eq!(
+        explain(&rulebook, None, &anonymous, &ask).to_string(),
+        expected
+    );
     assert!(explain(&rulebook, None, &IDENTITY, &ask).decision.allowed);
 }
 

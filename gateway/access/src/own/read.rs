@@ -85,7 +85,9 @@ fn claims(value: &Value) -> Result<Vec<(String, String)>, RuleWrong> {
     let wrong = RuleWrong::Kind("claims", "an object of texts");
     let pairs = value.as_object().map(|object| object.iter());
     let pair = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
-    pairs.and_then(|pairs| pairs.map(pair).collect()).ok_or(wrong)
+    pairs
+        .and_then(|pairs| pairs.map(pair).collect())
+        .ok_or(wrong)
 }
 
 /// The beginning of a text, safe for a line of a log.
@@ -111,7 +113,12 @@ impl fmt::Display for RuleWrong {
             ),
             RuleWrong::Kind(key, right) => write!(f, "its {key} is not {right}"),
             RuleWrong::Fault(RuleFault::Topic(topic, fault)) => {
-                write!(f, "topic \"{}\": {}", quotable(topic), quotable(&fault.to_string()))
+                write!(
+                    f,
+                    "topic \"{}\": {}",
+                    quotable(topic),
+                    quotable(&fault.to_string())
+                )
             }
             RuleWrong::Fault(fault) => fault.fmt(f),
         }

@@ -6,7 +6,7 @@
 //! | 204 | let in, as the user that the CONNECT names |
 //! | 200 `{"result": "deny"}`, 401, 403 | refuse |
 //! | 200 `{"result": "ignore"}` | ask the next method |
-//! | anything else: no answer in time, a redirect, garbage, over 64 KiB, bad rules | as `when_down` says |
+//! | else: no answer in time, a redirect, garbage, over 64 KiB, bad rules | as `when_down` says |
 
 #[cfg(test)]
 mod tests;

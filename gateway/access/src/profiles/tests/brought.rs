@@ -16,7 +16,9 @@ fn a_million_clients_whose_tokens_say_the_same_share_one_profile() {
         let name = format!("c{number}");
         // Each token is read anew.
         let own = brought(OWN_PLACE);
-        let index = profiles.admit(&named(&name, None), Some(&own)).expect("one kind");
+        let index = profiles
+            .admit(&named(&name, None), Some(&own))
+            .expect("one kind");
         drop(own);
         let subject = named(&name, None).subject;
         let topic = format!("dev/{name}/up");
@@ -28,8 +30,12 @@ fn a_million_clients_whose_tokens_say_the_same_share_one_profile() {
     }
     assert_eq!(profiles.len(), 1);
     let other = brought(r##"[{"deny":["publish"],"topics":["dev/%c/#"]}]"##);
-    let without = profiles.admit(&named("c", None), None).expect("there is room");
-    let with = profiles.admit(&named("c", None), Some(&other)).expect("there is room");
+    let without = profiles
+        .admit(&named("c", None), None)
+        .expect("there is room");
+    let with = profiles
+        .admit(&named("c", None), Some(&other))
+        .expect("there is room");
     assert_eq!(profiles.len(), 3, "others are of another kind");
     for index in indexes.into_iter().chain([without, with]) {
         profiles.release(index);
@@ -42,8 +48,12 @@ fn what_a_matcher_says_of_the_client_makes_another_kind() {
     let own = brought(r##"[{"allow":["publish"],"topics":["#"],"client":"gw-*"}]"##);
     let mut profiles = Profiles::new(book(vec![], Deny), 3, KEY);
     let may = |profiles: &mut Profiles, name| {
-        let index = profiles.admit(&named(name, None), Some(&own)).expect("there is room");
-        profiles.decide(&index, named(name, None).subject, &ask(Publish, "a")).allowed
+        let index = profiles
+            .admit(&named(name, None), Some(&own))
+            .expect("there is room");
+        profiles
+            .decide(&index, named(name, None).subject, &ask(Publish, "a"))
+            .allowed
     };
     assert!(may(&mut profiles, "gw-1") && !may(&mut profiles, "x"));
     assert_eq!(profiles.len(), 2);
@@ -52,7 +62,10 @@ fn what_a_matcher_says_of_the_client_makes_another_kind() {
 #[test]
 fn both_lists_have_placeholders_for_claims_of_their_own() {
     let own = brought(r##"[{"allow":["publish"],"topics":["%{claim:b}/x"]}]"##);
-    let rules = book(vec![everything(Allow, &["%{claim:a}/y", "%{claim:c}/z"])], Deny);
+    let rules = book(
+        vec![everything(Allow, &["%{claim:a}/y", "%{claim:c}/z"])],
+        Deny,
+    );
     let client = Identity {
         claims: &[("a", "1"), ("b", "2"), ("c", "3")],
         ..named("c", None)
@@ -71,7 +84,8 @@ fn both_lists_have_placeholders_for_claims_of_their_own() {
 
 #[test]
 fn retaining_is_asked_of_both_lists_and_receiving_once_either_speaks_of_it() {
-    let own = brought(r##"[{"allow":["publish"],"topics":["a"]},{"deny":["retain"],"topics":["a"]}]"##);
+    let own =
+        brought(r##"[{"allow":["publish"],"topics":["a"]},{"deny":["retain"],"topics":["a"]}]"##);
     let rules = book(vec![rule(Allow, &[Publish, Retain], &["#"])], Deny);
     let kept = |topic| Ask {
         retain: true,
@@ -103,7 +117,11 @@ fn a_reload_keeps_what_a_client_brought() {
     let mut index = profiles.admit(&client, Some(&own)).expect("there is room");
     profiles.set_rules(book(vec![everything(Allow, &["news"])], Deny));
     assert_eq!(profiles.renew(&mut index, client.subject), Ok(()));
-    let may = |topic| profiles.decide(&index, client.subject, &ask(Publish, topic)).allowed;
+    let may = |topic| {
+        profiles
+            .decide(&index, client.subject, &ask(Publish, topic))
+            .allowed
+    };
     assert!(may("dev/c1/up") && may("news") && !may("dev/c2/up"));
 }
 

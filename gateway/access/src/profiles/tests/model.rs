@@ -193,7 +193,11 @@ fn rules_that_a_client_brings_are_asked_first_and_the_common_ones_then() {
             let ask = ask(Subscribe, &asked);
             let decision = decide_with(&common, Some(&own), &named(client, None), &ask);
             let say = format!("list {list}, seed {SEED:#x} + 3: {client:?} for {asked}");
-            assert_eq!((decision.why, decision.allowed), (why, effect == Allow), "{say}");
+            assert_eq!(
+                (decision.why, decision.allowed),
+                (why, effect == Allow),
+                "{say}"
+            );
             seen[match why {
                 Why::OwnRule(_) => 0,
                 Why::Rule(_) => 1,

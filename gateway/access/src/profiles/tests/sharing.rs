@@ -10,7 +10,11 @@ fn clients_of_one_kind_share_one_profile_and_the_last_to_leave_frees_it() {
     let names: Vec<String> = (0..1_000).map(|number| format!("dev-{number}")).collect();
     let indexes: Vec<_> = names
         .iter()
-        .map(|name| profiles.admit(&named(name, Some(name)), None).expect("one kind"))
+        .map(|name| {
+            profiles
+                .admit(&named(name, Some(name)), None)
+                .expect("one kind")
+        })
         .collect();
     assert_eq!(profiles.len(), 1);
     let ops = Identity {
@@ -94,7 +98,10 @@ fn a_reload_applies_to_the_connected_one_by_one() {
     assert_eq!(may(&profiles, &first), (false, true));
     assert_eq!(may(&profiles, &late), (true, false));
     assert_eq!(
-        (profiles.len(), profiles.admit(&ops, None).expect("it is there")),
+        (
+            profiles.len(),
+            profiles.admit(&ops, None).expect("it is there")
+        ),
         (2, ProfileIndex::at(1))
     );
     assert_eq!(profiles.renew(&mut late, ops.subject), Ok(()));

@@ -91,8 +91,8 @@ fn the_service_is_told_all_and_its_answer_is_taken_whole() {
             "dns_names": [], "emails": [], "uris": [], "distinguished_name": ""}});
         assert_eq!(asked.body, told);
         let answer = json!({"result": "allow", "user": "Ann", "groups": ["ops"],
-            "claims": {"plant": "north", "line": 3}, "rules": [{"deny": ["publish"], "topics": ["#"]}],
-            "expires_in_secs": 50});
+            "claims": {"plant": "north", "line": 3}, "expires_in_secs": 50,
+            "rules": [{"deny": ["publish"], "topics": ["#"]}]});
         say(stream, "200 OK", &answer.to_string());
     });
     let mut settings = settings(&peer);

@@ -23,7 +23,13 @@ fn revoke(bench: &mut Bench, payloads: &[&str]) -> Vec<Orphan> {
 fn what_waits_goes_and_the_rest_keeps_its_order() {
     let mut bench = Bench::new(Version::V5);
     bench.room_bytes = 0;
-    for (payload, qos) in [("1", QOS_1), ("2", QOS_0), ("3", QOS_2), ("4", QOS_1), ("5", QOS_0)] {
+    for (payload, qos) in [
+        ("1", QOS_1),
+        ("2", QOS_0),
+        ("3", QOS_2),
+        ("4", QOS_1),
+        ("5", QOS_0),
+    ] {
         assert_eq!(bench.deliver(payload, qos), Delivered::Queued);
     }
     assert_eq!(revoke(&mut bench, &["2", "3", "nothing"]), []);
@@ -99,8 +105,14 @@ fn a_giver_hears_of_it_and_a_group_has_it_back() {
     bench.deliver_as(&message("given", QOS_1), given);
     bench.deliver_as(&message("shared", QOS_1), shared);
     let orphans = revoke(&mut bench, &["given", "shared"]);
-    let orphans: Vec<_> = orphans.iter().map(|one| (one.group, &*one.message.payload)).collect();
+    let orphans: Vec<_> = orphans
+        .iter()
+        .map(|one| (one.group, &*one.message.payload))
+        .collect();
     assert_eq!(orphans, [(3, &b"shared"[..])]);
-    assert_eq!(bench.commons.handed, [(number, Handed::Lost(Loss::Refused))]);
+    assert_eq!(
+        bench.commons.handed,
+        [(number, Handed::Lost(Loss::Refused))]
+    );
     assert_eq!(bench.commons.losses.of(Loss::Refused), 1);
 }
