@@ -61,12 +61,6 @@ impl Permission {
         self.on_denied
     }
 
-    /// Whether this client, with this profile, may.
-    fn allows(&self, client: u32, subject: Subject<'_>, ask: &Ask<'_>) -> bool {
-        let hold = self.holds.of(client);
-        hold.is_some_and(|hold| self.profiles.decide(hold, subject, ask).allowed)
-    }
-
     /// Whether this client may be handed a message.
     pub(super) fn may_receive(&self, index: u32, client: &Client, topic: &str, qos: Qos) -> bool {
         let is_here = client.session.is_connected();
@@ -84,8 +78,11 @@ impl Permission {
     ) -> bool {
         match self.holds.of(index) {
             None => !is_here,
-            Some(_) if !self.judges_receiving(index) => true,
-            Some(_) => self.allows(index, subject, &ask(Action::Receive, topic, qos)),
+            Some(hold) if !self.profiles.judges_receiving(hold) => true,
+            Some(hold) => {
+                let ask = ask(Action::Receive, topic, qos);
+                self.profiles.decide(hold, subject, &ask).allowed
+            }
         }
     }
 
