@@ -120,14 +120,7 @@ impl Gateway {
         let happenings = channel();
         // Caught from here on, so that a signal during start-up still ends in an orderly way.
         let proofs = &common.identity.proofs;
-        let reload = Reload::new(
-            args,
-            settings,
-            &mailboxes,
-            doors.clone(),
-            bound.tls(),
-            proofs,
-        );
+        let reload = Reload::new(args, settings, &mailboxes, &doors, bound.tls(), proofs);
         signals::watch(happenings.0.clone(), reload)?;
         let parts = Parts {
             settings,

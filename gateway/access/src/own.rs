@@ -15,7 +15,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::fault::{RuleError, RuleFault};
+use crate::fault::RuleError;
 use crate::limits::{OWN_RULES_BYTES_MAX, OWN_RULES_MAX};
 use crate::rule::Effect;
 use crate::rulebook::Rulebook;
@@ -124,12 +124,6 @@ impl fmt::Display for OwnFault {
             }
             OwnFault::Rule(index, wrong) => write!(f, "rule {}: {wrong}", index + 1),
         }
-    }
-}
-
-impl From<RuleFault> for RuleWrong {
-    fn from(fault: RuleFault) -> RuleWrong {
-        RuleWrong::Fault(fault)
     }
 }
 

@@ -31,14 +31,14 @@ impl Reload {
         args: &RunArgs,
         settings: &Settings,
         mailboxes: &Mailboxes,
-        doors: Doors,
+        doors: &Doors,
         tls: Option<Arc<ControlTls>>,
         proofs: &Arc<Proofs>,
     ) -> Self {
         Self {
             args: args.clone(),
             mailboxes: mailboxes.clone(),
-            doors,
+            doors: doors.clone(),
             tls,
             has_rules: settings.access.is_some(),
             listeners: settings.listeners.clone(),
