@@ -140,6 +140,9 @@ pub struct AclTestArgs {
     /// A claim that it has shown; may be given again
     #[arg(long, value_name = "NAME=VALUE", value_parser = claim)]
     pub claim: Vec<(String, String)>,
+    /// Rules that its token brings, as JSON, or @FILE with them
+    #[arg(long, value_name = "JSON")]
+    pub rules: Option<String>,
     /// The QoS of the message, or that is asked for
     #[arg(long, value_name = "N", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u8).range(0..=2))]

@@ -119,7 +119,8 @@ impl Gateway {
         let books = books(layout.shards);
         let happenings = channel();
         // Caught from here on, so that a signal during start-up still ends in an orderly way.
-        let reload = Reload::new(args, settings, &mailboxes, doors.clone(), bound.tls());
+        let proofs = &common.identity.proofs;
+        let reload = Reload::new(args, settings, &mailboxes, &doors, bound.tls(), proofs);
         signals::watch(happenings.0.clone(), reload)?;
         let parts = Parts {
             settings,

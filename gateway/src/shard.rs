@@ -48,6 +48,7 @@ mod prove;
 mod quota;
 mod restore;
 mod retain;
+mod revocation;
 mod seals;
 mod secure;
 mod serve;

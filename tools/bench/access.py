@@ -1,4 +1,4 @@
-"""What do a decision on a topic and a look into a token bucket cost?"""
+"""What do a decision on a topic and a look at a client's meter cost?"""
 import re
 import subprocess
 

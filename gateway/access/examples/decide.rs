@@ -63,7 +63,7 @@ fn measure(profiles: &mut Profiles, ask: &Ask<'_>, rounds: u64) -> f64 {
         groups: &[],
         claims: &[],
     };
-    let index = profiles.admit(&identity).expect("there is room");
+    let index = profiles.admit(&identity, None).expect("there is room");
     let run = |_| {
         let begin = thread_nanos();
         for _ in 0..rounds {

@@ -29,11 +29,13 @@ pub struct Decision {
 /// What the answer rests on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Why {
-    /// The first rule that decides, counted from 0.
+    /// The first rule of the client's own that decides, counted from 0.
+    OwnRule(u16),
+    /// The first rule of the common list that decides, counted from 0.
     Rule(u16),
     /// No rule decides.
     Default,
-    /// No rule of the list speaks of receiving: then whoever may subscribe receives.
+    /// No rule speaks of receiving: then whoever may subscribe receives.
     ReceiveUnspoken,
     /// Not a valid topic name. Never allowed.
     NotATopic,
@@ -42,7 +44,7 @@ pub enum Why {
 }
 
 impl Decision {
-    /// The rule that decided, counted from 0.
+    /// The rule of the common list that decided, counted from 0.
     pub fn rule(&self) -> Option<u16> {
         match self.why {
             Why::Rule(rule) => Some(rule),
@@ -65,6 +67,7 @@ impl Display for Decision {
         let verb = if self.allowed { "allowed" } else { "denied" };
         write!(f, "{} is {verb}: ", self.action.word())?;
         match self.why {
+            Why::OwnRule(rule) => write!(f, "own rule {} says so", rule + 1),
             Why::Rule(rule) => write!(f, "rule {} says so", rule + 1),
             Why::Default => f.write_str("no rule decides, and that is the default"),
             Why::ReceiveUnspoken => {

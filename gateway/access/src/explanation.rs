@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::decision::{Ask, Decision, Why};
+use crate::own::OwnRules;
 use crate::request::Request;
 use crate::rule::{Action, Effect, Rule};
 use crate::rulebook::{Outcome, Rulebook};
@@ -11,26 +12,45 @@ use crate::subject::{Identity, Values};
 /// A decision with everything that led to it.
 #[derive(Debug)]
 pub struct Explanation<'a> {
-    rules: &'a [Rule],
-    /// What each rule made of it up to the one that decided, once per action asked for.
-    passes: Vec<(Action, Vec<Outcome>)>,
+    own: &'a [Rule],
+    common: &'a [Rule],
+    passes: Vec<Pass>,
     pub decision: Decision,
 }
 
-/// Decides as [`crate::profiles::Profiles::decide`] does for a client of this identity, and tells
-/// how.
+/// What each rule made of one action, up to the one that decided.
+#[derive(Debug)]
+struct Pass {
+    action: Action,
+    own: Vec<Outcome>,
+    common: Vec<Outcome>,
+}
+
+/// A list and what its placeholders for claims stand for.
+struct List<'a> {
+    book: &'a Rulebook,
+    claims: Box<[Option<Box<str>>]>,
+}
+
+/// Who asks whom.
+struct Inquiry<'a> {
+    own: Option<List<'a>>,
+    common: List<'a>,
+    identity: &'a Identity<'a>,
+}
+
+/// Decides as [`crate::profiles::Profiles::decide`] does for a client of this identity that brought
+/// these rules, and tells how.
 pub fn explain<'a>(
     rulebook: &'a Rulebook,
+    own: Option<&'a OwnRules>,
     identity: &Identity<'_>,
     ask: &Ask<'_>,
 ) -> Explanation<'a> {
-    let claims = rulebook.claim_values(identity);
-    let values = Values {
-        subject: identity.subject,
-        claims: &claims,
-    };
+    let own = own.map(OwnRules::book);
     let mut explanation = Explanation {
-        rules: rulebook.rules(),
+        own: own.map_or(&[], Rulebook::rules),
+        common: rulebook.rules(),
         passes: Vec::new(),
         decision: Decision::by(Effect::Deny, ask.action, Why::Default),
     };
@@ -41,10 +61,19 @@ pub fn explain<'a>(
             return explanation;
         }
     };
-    explanation.decision = explanation.pass(rulebook, identity, &values, &request);
+    let list = |book| List {
+        book,
+        claims: Rulebook::claim_values(book, identity),
+    };
+    let inquiry = Inquiry {
+        own: own.map(list),
+        common: list(rulebook),
+        identity,
+    };
+    explanation.decision = explanation.pass(&inquiry, &request);
     if explanation.decision.allowed && ask.retain && ask.action == Action::Publish {
         request.action = Action::Retain;
-        let kept = explanation.pass(rulebook, identity, &values, &request);
+        let kept = explanation.pass(&inquiry, &request);
         if !kept.allowed {
             explanation.decision = kept;
         }
@@ -54,28 +83,61 @@ pub fn explain<'a>(
 
 impl Explanation<'_> {
     /// Goes through the rules for one action, and notes what each made of it.
-    fn pass(
-        &mut self,
-        rulebook: &Rulebook,
-        identity: &Identity<'_>,
-        values: &Values<'_>,
-        request: &Request<'_>,
-    ) -> Decision {
-        if let Some(why) = rulebook.unasked(request.action) {
-            return Decision::by(Effect::Allow, request.action, why);
+    fn pass(&mut self, inquiry: &Inquiry<'_>, request: &Request<'_>) -> Decision {
+        let action = request.action;
+        let lists = [inquiry.own.as_ref(), Some(&inquiry.common)];
+        let mut books = lists.into_iter().flatten().map(|list| list.book);
+        if action == Action::Receive && !books.any(Rulebook::judges_receiving) {
+            return Decision::by(Effect::Allow, action, Why::ReceiveUnspoken);
         }
-        let mut outcomes = Vec::new();
-        let mut decision = Decision::by(rulebook.default_effect(), request.action, Why::Default);
-        for (index, rule) in self.rules.iter().enumerate() {
-            let outcome = rulebook.outcome(index, identity, values, request);
-            outcomes.push(outcome);
-            if outcome.is_final() {
-                decision = Decision::by(rule.effect, request.action, Why::Rule(index as u16));
-                break;
+        let (own, by_own) = inquiry.own.as_ref().map_or((Vec::new(), None), |list| {
+            list.outcomes(inquiry.identity, request)
+        });
+        let (common, by_common) = match by_own {
+            Some(_) => (Vec::new(), None),
+            None => inquiry.common.outcomes(inquiry.identity, request),
+        };
+        self.passes.push(Pass {
+            action,
+            own,
+            common,
+        });
+        match (by_own, by_common) {
+            (Some(index), _) => {
+                let effect = self.own[usize::from(index)].effect;
+                Decision::by(effect, action, Why::OwnRule(index))
+            }
+            (None, Some(index)) => {
+                let effect = self.common[usize::from(index)].effect;
+                Decision::by(effect, action, Why::Rule(index))
+            }
+            (None, None) => {
+                Decision::by(inquiry.common.book.default_effect(), action, Why::Default)
             }
         }
-        self.passes.push((request.action, outcomes));
-        decision
+    }
+}
+
+impl List<'_> {
+    /// What each rule makes of a request up to the one that decides, and which that is.
+    fn outcomes(
+        &self,
+        identity: &Identity<'_>,
+        request: &Request<'_>,
+    ) -> (Vec<Outcome>, Option<u16>) {
+        let values = Values {
+            subject: identity.subject,
+            claims: &self.claims,
+        };
+        let mut outcomes = Vec::new();
+        for index in 0..self.book.rules().len() {
+            let outcome = self.book.outcome(index, identity, &values, request);
+            outcomes.push(outcome);
+            if outcome.is_final() {
+                return (outcomes, Some(index as u16));
+            }
+        }
+        (outcomes, None)
     }
 }
 
@@ -83,14 +145,16 @@ impl Display for Explanation<'_> {
     /// The decision, then a line per rule up to the one that decided.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.decision)?;
-        for (action, outcomes) in &self.passes {
-            for ((number, rule), outcome) in (1..).zip(self.rules).zip(outcomes) {
-                writeln!(
-                    f,
-                    "  {}, rule {number}: {}",
-                    action.word(),
-                    Line(rule, *outcome)
-                )?;
+        for pass in &self.passes {
+            let action = pass.action.word();
+            for (list, rules, outcomes) in [
+                ("own rule", self.own, &pass.own),
+                ("rule", self.common, &pass.common),
+            ] {
+                for ((number, rule), outcome) in (1..).zip(rules).zip(outcomes) {
+                    let line = Line(rule, *outcome);
+                    writeln!(f, "  {action}, {list} {number}: {line}")?;
+                }
             }
         }
         Ok(())

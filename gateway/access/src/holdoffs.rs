@@ -177,12 +177,6 @@ impl<K: Hash + Eq> Holdoffs<K> {
             .sweep(count, |hold| hold.is_spent(now_millis, &terms))
     }
 
-    /// Other terms from now on, with nothing held against anyone.
-    pub fn set_terms(&mut self, terms: Terms) {
-        self.terms = terms;
-        self.table.clear();
-    }
-
     /// Keys remembered.
     pub fn len(&self) -> usize {
         self.table.len()

@@ -1,8 +1,9 @@
 //! Who may do what, and how much of it: rules and quotas as pure functions.
 //!
-//! Permission: a [`rulebook::Rulebook`] is compiled once per reload, [`profiles::Profiles`] gives
-//! each client the part of it that concerns its kind, and answers. Quotas: [`bucket::Bucket`] for
-//! one owner, [`buckets::Buckets`] by key, [`meters::Meters`] for messages and bytes at once,
+//! Permission: a [`rulebook::Rulebook`] is compiled once per reload, [`own::OwnRules`] are what a
+//! client brings itself, [`profiles::Profiles`] gives each client the part of both that concerns
+//! its kind, and answers. Quotas: [`bucket::Bucket`] for one owner, [`meters::Meters`] by key for
+//! messages and bytes at once,
 //! [`accounts::Accounts`] for connections too, [`holdoffs::Holdoffs`] for those who come too often
 //! or fail too often, [`address::Grouping`] for what counts as one address. Time is milliseconds
 //! since some moment of the caller's, the same for all. A file uses only the files listed below it
@@ -13,6 +14,10 @@
 pub mod explanation;
 
 pub mod profiles;
+
+pub mod own;
+
+mod lists;
 
 pub mod rulebook;
 
@@ -35,8 +40,6 @@ pub mod accounts;
 pub mod meters;
 
 pub mod holdoffs;
-
-pub mod buckets;
 
 mod table;
 

@@ -10,8 +10,13 @@ pub const GLOB_BYTES_MAX: usize = 1 << 8;
 pub const CLAIM_NAMES_MAX: usize = 1 << 6;
 /// Bytes of a topic or filter, as on the wire [MQTT-1.5.4].
 pub const TOPIC_BYTES_MAX: usize = u16::MAX as usize;
-/// Bytes of groups and claims together that a profile keeps: a token may say more than it should.
-pub const KIND_BYTES_MAX: usize = 1 << 12;
+/// Rules that a client brings itself.
+pub const OWN_RULES_MAX: usize = 1 << 6;
+/// Bytes of them, as JSON without spaces.
+pub const OWN_RULES_BYTES_MAX: usize = 4 << 10;
+/// Bytes of groups, claims and own rules together that a profile keeps: a token may say more than
+/// it should.
+pub const KIND_BYTES_MAX: usize = 8 << 10;
 /// Profiles at one time: a client names its own in 32 bits.
 pub const PROFILES_MAX: usize = 1 << 24;
 
@@ -33,6 +38,11 @@ pub const SWEEP_PER_INSERT: usize = 4;
 pub const SWEEP_WHEN_FULL: usize = 32;
 
 const _: () = assert!(RULES_MAX <= 1 << 16, "a rule's index is a u16");
+const _: () = assert!(OWN_RULES_MAX <= RULES_MAX);
+const _: () = assert!(
+    OWN_RULES_BYTES_MAX <= KIND_BYTES_MAX / 2,
+    "half is left to the rest"
+);
 const _: () = assert!(CLAIM_NAMES_MAX <= 1 << 8, "a claim's slot is a u8");
 const _: () = assert!(PROFILES_MAX <= u32::MAX as usize);
 const _: () = assert!(KEYS_MAX <= u32::MAX as usize);

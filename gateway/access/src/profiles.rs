@@ -1,9 +1,9 @@
 //! Gives every client the rules that concern it, one copy for all clients of one kind.
 //!
-//! Two clients are of one kind when they have the same groups and claims and the same rules concern
-//! them. A client carries the profile's index; its id and user come in with each question. What is
-//! left for a decision are placeholders and topics: users, ids, groups and claims were looked at
-//! when the client came.
+//! Two clients are of one kind when they have the same groups and claims, brought the same rules of
+//! their own, and the same rules of both lists concern them. A client carries the profile's index;
+//! its id and user come in with each question. What is left for a decision are placeholders and
+//! topics: users, ids, groups and claims were looked at when the client came.
 //!
 //! ```text
 //!   CONNECT --admit--> index --decide--> Decision      set_rules: profiles of the old list go on
@@ -20,9 +20,11 @@ use tributary_proto::version::Qos;
 use crate::decision::{Ask, Decision};
 use crate::keyhash::KeyHash;
 use crate::limits::{KIND_BYTES_MAX, PROFILES_MAX};
+use crate::lists::{List, Lists};
+use crate::own::OwnRules;
 use crate::rule::Action;
 use crate::rulebook::Rulebook;
-use crate::subject::{Identity, Subject, Values};
+use crate::subject::{Identity, Subject};
 
 /// One client's hold on a profile of the table that gave it. 4 bytes.
 ///
@@ -48,6 +50,8 @@ pub struct Profiles {
     profiles_max: usize,
     /// The rules that concern the client just looked at; kept to spare the allocation.
     concerns: Vec<u16>,
+    /// The same for the rules that the client brought.
+    own_concerns: Vec<u16>,
 }
 
 /// What all clients of one kind share.
@@ -62,6 +66,16 @@ struct Profile {
     claim_values: Box<[Option<Box<str>>]>,
     groups: Box<[Box<str>]>,
     claims: Box<[(Box<str>, Box<str>)]>,
+    /// Boxed, since most bring none.
+    own: Option<Box<Own>>,
+}
+
+/// What the rules that a client brought are for all who brought the same.
+#[derive(Debug)]
+struct Own {
+    rules: Arc<OwnRules>,
+    concerns: Box<[u16]>,
+    claim_values: Box<[Option<Box<str>>]>,
 }
 
 /// Why a client gets no profile. It must be turned away: without one it has no rules.
@@ -69,7 +83,7 @@ struct Profile {
 pub enum NoProfile {
     /// Too many different kinds are connected.
     Full,
-    /// Its groups and claims are longer than [`KIND_BYTES_MAX`].
+    /// Its groups, claims and own rules are longer than [`KIND_BYTES_MAX`].
     TooLarge,
 }
 
@@ -86,6 +100,7 @@ impl Profiles {
             hash: KeyHash::new(key),
             profiles_max: profiles_max.min(PROFILES_MAX),
             concerns: Vec::new(),
+            own_concerns: Vec::new(),
         }
     }
 
@@ -99,23 +114,34 @@ impl Profiles {
         self.len() == 0
     }
 
-    /// The profile for a client that has proven who it is.
+    /// The profile for a client that has proven who it is, and the rules that it brought.
     ///
     /// Claims that differ from client to client make a profile each: give those only that rules
     /// read or may read after a reload.
-    pub fn admit(&mut self, identity: &Identity<'_>) -> Result<ProfileIndex, NoProfile> {
+    pub fn admit(
+        &mut self,
+        identity: &Identity<'_>,
+        own: Option<&Arc<OwnRules>>,
+    ) -> Result<ProfileIndex, NoProfile> {
         let groups = identity.groups.iter().map(|group| group.len());
         let claims = identity
             .claims
             .iter()
             .map(|(name, value)| name.len() + value.len());
-        if groups.chain(claims).sum::<usize>() > KIND_BYTES_MAX {
+        let own_bytes = own.map_or(0, |own| own.text().len());
+        if groups.chain(claims).sum::<usize>() + own_bytes > KIND_BYTES_MAX {
             return Err(NoProfile::TooLarge);
         }
         let mut concerns = std::mem::take(&mut self.concerns);
+        let mut own_concerns = std::mem::take(&mut self.own_concerns);
         self.rules.concerning(identity, &mut concerns);
-        let found = self.share(identity, &concerns);
-        self.concerns = concerns;
+        match own {
+            Some(own) => own.book().concerning(identity, &mut own_concerns),
+            None => own_concerns.clear(),
+        }
+        let own = own.map(|own| (own, &own_concerns[..]));
+        let found = self.share(identity, &concerns, own);
+        (self.concerns, self.own_concerns) = (concerns, own_concerns);
         found
     }
 
@@ -123,11 +149,14 @@ impl Profiles {
         &mut self,
         identity: &Identity<'_>,
         concerns: &[u16],
+        own: Option<(&Arc<OwnRules>, &[u16])>,
     ) -> Result<ProfileIndex, NoProfile> {
-        let hash = self.hash.of(&(concerns, identity.groups, identity.claims));
+        let own_kind = own.map(|(rules, concerns)| (rules.text(), concerns));
+        let kind = (concerns, identity.groups, identity.claims, own_kind);
+        let hash = self.hash.of(&kind);
         let is_it = |index: &u32| {
             let profile = self.slots[*index as usize].as_ref();
-            profile.is_some_and(|profile| profile.is_of(identity, concerns))
+            profile.is_some_and(|profile| profile.is_of(identity, concerns, own))
         };
         if let Some(index) = self.by_kind.find(hash, is_it).copied() {
             self.profile_mut(index).clients_count += 1;
@@ -150,6 +179,13 @@ impl Profiles {
                 .iter()
                 .map(|(n, v)| (owned(n), owned(v)))
                 .collect(),
+            own: own.map(|(rules, concerns)| {
+                Box::new(Own {
+                    rules: Arc::clone(rules),
+                    concerns: concerns.into(),
+                    claim_values: rules.book().claim_values(identity),
+                })
+            }),
         });
         let index = self.free.pop().unwrap_or(self.slots.len() as u32);
         match self.slots.get_mut(index as usize) {
@@ -196,8 +232,8 @@ impl Profiles {
         self.profile(index).edition == self.edition
     }
 
-    /// Exchanges a client's profile for the one that its groups and claims give it under the
-    /// present rules. On an error it keeps the old one.
+    /// Exchanges a client's profile for the one that its groups, its claims and its own rules give
+    /// it under the present rules. On an error it keeps the old one.
     pub fn renew(
         &mut self,
         index: &mut ProfileIndex,
@@ -208,13 +244,15 @@ impl Profiles {
         }
         let old = self.profile(index);
         let (groups, claims) = (old.groups.clone(), old.claims.clone());
+        let own = old.own.as_ref().map(|own| Arc::clone(&own.rules));
         let groups: Vec<&str> = groups.iter().map(|group| &**group).collect();
         let claims: Vec<(&str, &str)> = claims.iter().map(|(n, v)| (&**n, &**v)).collect();
-        let renewed = self.admit(&Identity {
+        let identity = Identity {
             subject,
             groups: &groups,
             claims: &claims,
-        })?;
+        };
+        let renewed = self.admit(&identity, own.as_ref())?;
         self.release(std::mem::replace(index, renewed));
         Ok(())
     }
@@ -222,12 +260,7 @@ impl Profiles {
     /// Says whether a client may. It allocates nothing.
     #[inline]
     pub fn decide(&self, index: &ProfileIndex, subject: Subject<'_>, ask: &Ask<'_>) -> Decision {
-        let profile = self.profile(index);
-        let values = Values {
-            subject,
-            claims: &profile.claim_values,
-        };
-        profile.rules.decide(&profile.concerns, &values, ask)
+        self.profile(index).lists().decide(subject, ask)
     }
 
     /// The highest QoS up to `qos` at which a client may subscribe, for the SUBACK [section 3.8.4];
@@ -258,11 +291,11 @@ impl Profiles {
         Err(first)
     }
 
-    /// Whether messages on their way to a client have to be judged; see
-    /// [`Rulebook::judges_receiving`].
+    /// Whether messages on their way to a client have to be judged: whether a rule of its own or of
+    /// the common list speaks of it.
     #[inline]
     pub fn judges_receiving(&self, index: &ProfileIndex) -> bool {
-        self.profile(index).rules.judges_receiving()
+        self.profile(index).lists().judge_receiving()
     }
 
     fn profile(&self, index: &ProfileIndex) -> &Profile {
@@ -288,12 +321,35 @@ impl ProfileIndex {
 }
 
 impl Profile {
-    fn is_of(&self, identity: &Identity<'_>, concerns: &[u16]) -> bool {
+    fn is_of(
+        &self,
+        identity: &Identity<'_>,
+        concerns: &[u16],
+        own: Option<(&Arc<OwnRules>, &[u16])>,
+    ) -> bool {
         let groups = || self.groups.iter().map(|group| &**group);
         let claims = || self.claims.iter().map(|(name, value)| (&**name, &**value));
+        let ours = self.own.as_deref().map(|own| (&own.rules, &*own.concerns));
         *self.concerns == *concerns
             && groups().eq(identity.groups.iter().copied())
             && claims().eq(identity.claims.iter().copied())
+            && ours == own
+    }
+
+    #[inline]
+    fn lists(&self) -> Lists<'_> {
+        Lists {
+            own: self.own.as_deref().map(|own| List {
+                book: own.rules.book(),
+                concerns: &own.concerns,
+                claims: &own.claim_values,
+            }),
+            common: List {
+                book: &self.rules,
+                concerns: &self.concerns,
+                claims: &self.claim_values,
+            },
+        }
     }
 }
 

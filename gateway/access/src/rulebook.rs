@@ -14,8 +14,13 @@
 //! * After `eq ` a filter decides when the subscription is written exactly so, whatever its topics.
 //!   `deny eq #` bars `#` and nothing else, not even `+/#`, which is just as wide.
 //!
+//! A client may bring rules of its own; see [`crate::own`]. They are asked first, in their order,
+//! then this list, then its default is said. They can allow what this list denies: whoever signs a
+//! token says what its client may do.
+//!
 //! A publish that is to be kept must be allowed twice: for `publish`, then for `retain`. Messages
-//! on their way to a subscriber are judged, for `receive`, only if a rule of the list speaks of it.
+//! on their way to a subscriber are judged, for `receive`, only if a rule of either list speaks of
+//! it.
 //!
 //! Wildcards at the front do not match topics that begin with `$` [MQTT-4.7.2-1]. Of a shared
 //! subscription the filter behind `$share/NAME/` is judged.
@@ -24,7 +29,6 @@
 //! [`crate::subject`]), an allowing rule takes in nothing, and a denying rule takes in everything
 //! from that level on: the choice of a client id must never gain anything.
 
-use crate::decision::{Ask, Decision, Why};
 use crate::fault::{RuleError, RuleFault};
 use crate::glob;
 use crate::limits::{GLOB_BYTES_MAX, RULES_MAX, TOPICS_PER_RULE_MAX};
@@ -108,16 +112,7 @@ impl Rulebook {
         &self.sources
     }
 
-    /// Whether a rule reads this claim. The others need not be kept for a client.
-    pub fn reads_claim(&self, name: &str) -> bool {
-        self.claim_names.iter().any(|known| **known == *name)
-            || self
-                .sources
-                .iter()
-                .any(|rule| rule.claims.iter().any(|(known, _)| known == name))
-    }
-
-    /// Whether messages on their way to a client are judged at all: whether a rule speaks of it.
+    /// Whether a rule speaks of messages on their way to a client.
     pub fn judges_receiving(&self) -> bool {
         self.spoken.holds(Action::Receive)
     }
@@ -138,38 +133,18 @@ impl Rulebook {
         values.collect()
     }
 
-    /// Says what the rules `concerns` of the list make of a request.
-    pub(crate) fn decide(&self, concerns: &[u16], values: &Values<'_>, ask: &Ask<'_>) -> Decision {
-        let mut request = match Request::new(ask) {
-            Ok(request) => request,
-            Err(why) => return Decision::by(Effect::Deny, ask.action, why),
-        };
-        let decision = self.decide_one(concerns, values, &request);
-        if !(ask.retain && ask.action == Action::Publish && decision.allowed) {
-            return decision;
-        }
-        request.action = Action::Retain;
-        let kept = self.decide_one(concerns, values, &request);
-        if kept.allowed { decision } else { kept }
-    }
-
-    fn decide_one(&self, concerns: &[u16], values: &Values<'_>, ask: &Request<'_>) -> Decision {
-        if let Some(why) = self.unasked(ask.action) {
-            return Decision::by(Effect::Allow, ask.action, why);
-        }
-        for index in concerns {
+    /// The first of the rules `concerns` that decides a request, and what it says.
+    pub(crate) fn decider(
+        &self,
+        concerns: &[u16],
+        values: &Values<'_>,
+        ask: &Request<'_>,
+    ) -> Option<(u16, Effect)> {
+        concerns.iter().find_map(|index| {
             let rule = &self.rules[usize::from(*index)];
-            if rule.judge(ask, values).is_final() {
-                return Decision::by(rule.effect, ask.action, Why::Rule(*index));
-            }
-        }
-        Decision::by(self.default, ask.action, Why::Default)
-    }
-
-    /// Why an action is allowed without a look at the rules.
-    pub(crate) fn unasked(&self, action: Action) -> Option<Why> {
-        let unspoken = action == Action::Receive && !self.judges_receiving();
-        unspoken.then_some(Why::ReceiveUnspoken)
+            let is_final = rule.judge(ask, values).is_final();
+            is_final.then_some((*index, rule.effect))
+        })
     }
 
     /// What is said where no rule decides.

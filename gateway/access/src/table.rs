@@ -111,13 +111,6 @@ impl<K: Hash + Eq, V> Table<K, V> {
         place.map(|place| self.remove(place)).is_some()
     }
 
-    /// Forgets all keys and gives their memory back.
-    pub(crate) fn clear(&mut self) {
-        self.places = HashTable::new();
-        self.entries = Vec::new();
-        self.cursor = 0;
-    }
-
     fn place(&self, key: &K) -> Option<usize> {
         let is_it = |place: &u32| self.entries[*place as usize].0 == *key;
         let place = self.places.find(self.hash.of(key), is_it)?;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use tikv_jemalloc_ctl::thread::allocatedp;
-use tributary_access::bucket::Take;
-use tributary_access::buckets::Buckets;
 use tributary_access::decision::Ask;
 use tributary_access::holdoffs::{Holdoffs, Terms};
+use tributary_access::meter::{self, Tokens};
+use tributary_access::meters::Meters;
 use tributary_access::profiles::Profiles;
 use tributary_access::rate::Rate;
 use tributary_access::rule::{Action, Actions, Effect, Rule};
@@ -73,7 +73,7 @@ fn decisions_allocate_nothing() {
             groups: &[],
             claims: &[("site", "north")],
         };
-        let index = profiles.admit(&identity).expect("there is room");
+        let index = profiles.admit(&identity, None).expect("there is room");
         let mut decided = 0;
         let bytes = allocated_bytes(|| {
             for topic in asked {
@@ -101,15 +101,23 @@ fn checks_of_known_keys_allocate_nothing() {
     let rate = Rate::per_sec(1, 1_000).expect("in bounds");
     let second = std::time::Duration::from_secs(1);
     let terms = Terms::new(rate, second, second, second).expect("in bounds");
-    let mut buckets = Buckets::new(rate, 100, 7);
+    let both = meter::Terms {
+        messages: Some(rate),
+        bytes: Some(rate),
+    };
+    let packet = Tokens {
+        messages: 1,
+        bytes: 1,
+    };
+    let mut meters = Meters::new(both, 100, 7);
     let mut holdoffs = Holdoffs::new(terms, 100, 7);
     let mut round = |now| {
         for key in 0..100_u64 {
-            assert_eq!(buckets.take(now, key, 1), Ok(Take::Taken));
+            assert_eq!(meters.grab(now, key, packet, packet), Ok(packet));
             assert_eq!(holdoffs.held(now, &key), None);
             holdoffs.note(now, key).expect("there is room");
         }
-        assert_eq!(buckets.sweep(now, 10), 0);
+        assert_eq!(meters.sweep(now, 10), 0);
     };
     round(0);
     assert_eq!(allocated_bytes(|| round(1)), 0);

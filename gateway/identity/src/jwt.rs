@@ -22,9 +22,12 @@ mod tests;
 
 use std::fmt;
 
+use tributary_access::own::OwnFault;
+
 pub use algorithm::Algorithm;
 
 use crate::clock::Clock;
+use crate::complaint::Complaint;
 use crate::fault::Fault;
 use crate::limits::{CLAIMS_MAX, KEY_SET_BYTES_MAX, TOKEN_BYTES_MAX, TOKEN_KEYS_TRIED_MAX};
 use crate::question::Question;
@@ -63,7 +66,7 @@ pub struct JwtSettings {
     pub groups_claim: Option<String>,
     /// Claims to be kept, where they are texts, numbers or truth values.
     pub claims: Vec<String>,
-    /// The claim with rules for publishing and subscribing, kept as JSON.
+    /// The claim with rules of its client's own; see [`tributary_access::own`].
     pub rules_claim: Option<String>,
 }
 
@@ -103,6 +106,7 @@ pub struct Jwt {
     keys: Vec<Key>,
     fetched: Option<Fetched<Vec<Key>>>,
     clock: Clock,
+    complaint: Complaint,
 }
 
 impl Default for JwtSettings {
@@ -162,6 +166,7 @@ impl Jwt {
             settings,
             keys,
             fetched,
+            complaint: Complaint::new(NAME, clock.clone()),
             clock,
         })
     }
@@ -196,7 +201,9 @@ impl Jwt {
             };
             return Err(refusal);
         }
-        let proven = claims::judge(token.claims, &self.settings, self.clock.unix_sec())?;
+        let now = self.clock.unix_sec();
+        let complain = |fault: &OwnFault| self.complaint.say(&question.client_id, fault);
+        let proven = claims::judge(token.claims, &self.settings, now, complain)?;
         let is_other = proven.user.as_deref() != question.user.as_deref();
         let must_match = self.settings.user_must_match;
         if must_match && self.settings.from == TokenFrom::Password && is_other {

@@ -31,6 +31,8 @@ pub mod proofs;
 
 mod cache;
 
+mod complaint;
+
 mod values;
 
 pub mod certificate;

@@ -1,5 +1,7 @@
 //! Every bound of identity, proven against each other.
 
+use tributary_access::limits::OWN_RULES_BYTES_MAX;
+
 /// Bytes of a user's name in a users file.
 pub const NAME_BYTES_MAX: usize = 1 << 10;
 /// Users of one file.
@@ -40,8 +42,6 @@ pub const TOKEN_BYTES_MAX: usize = 8 << 10;
 pub const TOKEN_KEYS_MAX: usize = 1 << 6;
 /// Keys tried for one token that does not name its key; each costs a signature.
 pub const TOKEN_KEYS_TRIED_MAX: usize = 4;
-/// Bytes of the rules that come along in a token.
-pub const RULES_BYTES_MAX: usize = 4 << 10;
 /// Bytes of a key set that is fetched.
 pub const KEY_SET_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a web service's answer, and of the head of any answer.
@@ -62,6 +62,6 @@ pub const BOUND_ID_BYTES_MAX: usize = 1 << 10;
 
 const _: () = assert!(HASHES_WAITING <= QUESTIONS_MAX);
 const _: () = assert!(TEMPLATE_BYTES_MAX <= BOUND_ID_BYTES_MAX);
-const _: () = assert!(RULES_BYTES_MAX < TOKEN_BYTES_MAX);
+const _: () = assert!(OWN_RULES_BYTES_MAX < TOKEN_BYTES_MAX);
 // hyper takes no smaller buffer than this for an answer's head.
 const _: () = assert!(HTTP_HEAD_BYTES_MAX >= 8 << 10);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tributary_access::own::OwnRules;
 use tributary_proto::reason::Reason;
 
 /// The answer to a question. `Proven` is boxed, since most verdicts wait in a mailbox.
@@ -21,8 +22,8 @@ pub struct Proven {
     pub groups: Vec<Box<str>>,
     /// By name; numbers and truth values as JSON writes them.
     pub claims: Vec<(Box<str>, Box<str>)>,
-    /// Rules that came along in a token, as JSON, not looked into.
-    pub rules: Option<Box<str>>,
+    /// Rules that came along, in a token or in a web service's answer.
+    pub rules: Option<Arc<OwnRules>>,
     /// When this proof ends, in seconds since 1970; `None` when it does not.
     pub expires_unix_sec: Option<u64>,
 }
@@ -81,10 +82,13 @@ refusals! {
     TokenExpired = "token_expired", BadUserNameOrPassword;
     /// It does not hold yet.
     TokenEarly = "token_early", BadUserNameOrPassword;
-    /// Of another issuer, for another audience, without a user or an end, or not to be kept.
+    /// Of another issuer, for another audience, without a user or an end, not to be kept, or with
+    /// rules that cannot be read.
     TokenClaims = "token_claims", BadUserNameOrPassword;
     /// About another user than the CONNECT names.
     TokenUser = "token_user", BadUserNameOrPassword;
+    /// It brought rules, and there are none of the operator's that they could stand before.
+    RulesUnasked = "rules_unasked", NotAuthorized;
     /// A web service says no.
     Denied = "denied", BadUserNameOrPassword;
     /// The client id is not one that this user may have [MQTT-3.1.3.1].

@@ -26,6 +26,7 @@
 //! session.on_settled(packet_id, reason, ctx) -> Settled                 one of those answers
 //! session.deliver(&message, Delivery, ctx) -> Delivered       Sent | Queued | Dropped | Full
 //! session.pump(ctx)                               there is room again: writes what waits
+//! session.revoke(is_revoked, ctx) -> Vec<Orphan>  what waits, and its client may have no more
 //! session.on_gone(keep, ctx) -> Vec<Orphan>       the connection is gone, or a kept session's time
 //! Session::stored(version, &profile, &mut profiles) -> Result<Session, Reason>
 //! session.restore(changes, ctx)                   offline, as the store has it
@@ -51,6 +52,7 @@ mod profile;
 mod pump;
 mod queue;
 mod receipts;
+mod revocation;
 mod room;
 mod terms;
 #[cfg(test)]

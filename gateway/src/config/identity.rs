@@ -76,6 +76,8 @@ pub struct Jwt {
     pub user_must_match: bool,
     pub groups_claim: Option<String>,
     pub claims: Vec<String>,
+    /// The claim with rules of the client's own.
+    pub rules_claim: Option<String>,
 }
 
 impl Method {
@@ -97,8 +99,9 @@ impl Method {
     }
 }
 
-/// Reads what `[auth]` says of methods; `--anonymous` is `chain = ["anonymous"]`.
-pub(super) fn identity(auth: &mut Section<'_>, is_anonymous: bool) -> Identity {
+/// Reads what `[auth]` says of methods; `--anonymous` is `chain = ["anonymous"]`. Whether there is
+/// `[access]` says whether clients may bring rules.
+pub(super) fn identity(auth: &mut Section<'_>, is_anonymous: bool, has_access: bool) -> Identity {
     let chain = methods(auth, "chain");
     let workers = auth.number("workers", 1..=64).unwrap_or(1);
     let users_file = named(auth, "users", |section| {
@@ -106,7 +109,7 @@ pub(super) fn identity(auth: &mut Section<'_>, is_anonymous: bool) -> Identity {
         section.text("file").map(|(path, _)| PathBuf::from(path))
     });
     let certificate_user = named(auth, "certificate", certificate_user);
-    let jwt = named(auth, "jwt", |section| Some(jwt(section)));
+    let jwt = named(auth, "jwt", |section| Some(jwt(section, has_access)));
     let http = named(auth, "http", |section| Some(hook(section)));
     let redis = named(auth, "redis", |section| Some(redis(section)));
     let mysql = named(auth, "mysql", |section| Some(mysql(section)));
@@ -246,7 +249,14 @@ fn certificate_user(section: &mut Section<'_>) -> Option<String> {
     Some(user)
 }
 
-fn jwt(section: &mut Section<'_>) -> Jwt {
+fn jwt(section: &mut Section<'_>, has_access: bool) -> Jwt {
+    if !has_access {
+        section.forbid(
+            "rules_claim",
+            "names rules that would stand before those of [access], which is missing",
+            "add [access] with default = \"deny\", or take it away",
+        );
+    }
     let paths = |texts: Option<(Vec<String>, Place)>| -> Vec<PathBuf> {
         let texts = texts.map_or(Vec::new(), |(texts, _)| texts);
         texts.into_iter().map(PathBuf::from).collect()
@@ -264,6 +274,7 @@ fn jwt(section: &mut Section<'_>) -> Jwt {
     let jwks_url = text("jwks_url");
     let (jwks, issuer) = (text("jwks"), text("issuer"));
     let (user_claim, groups_claim) = (text("user_claim"), text("groups_claim"));
+    let rules_claim = text("rules_claim");
     let mut texts = |key| section.texts(key).map_or(Vec::new(), |(texts, _)| texts);
     let (audiences, claims) = (texts("audiences"), texts("claims"));
     let refresh_secs = section.number("jwks_refresh_secs", 10..=604_800);
@@ -284,6 +295,7 @@ fn jwt(section: &mut Section<'_>) -> Jwt {
         user_must_match: section.boolean("user_must_match").unwrap_or(false),
         groups_claim,
         claims,
+        rules_claim,
     }
 }
 

@@ -99,9 +99,10 @@ fn assemble(
     let mut mqtt = mqtt::mqtt(&mut top);
     let quota = quota::quota(&mut top, &mut mqtt, &mut listeners);
     let store = store::store(&mut top);
+    let has_access = top.has("access");
     let mut section = top.section("auth");
     let auth = auth::users(&mut section);
-    let identity = identity::identity(&mut section, args.anonymous);
+    let identity = identity::identity(&mut section, args.anonymous, has_access);
     section.close();
     identity::settle(&mut listeners, &listener_places, &identity, &mut top);
     let access = access::access(&mut top);

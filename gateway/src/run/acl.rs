@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tributary_access::decision::Ask;
 use tributary_access::explanation::explain;
+use tributary_access::own::OwnRules;
 use tributary_access::rulebook::Rulebook;
 use tributary_access::subject::{Identity, Subject};
 use tributary_proto::version::Qos;
@@ -20,7 +21,12 @@ use crate::mailbox::Rules;
 /// Why the file cannot be used.
 pub fn acl_test(args: &AclTestArgs) -> Result<bool, Refusal> {
     let settings = load(&args.config)?;
+    let own = args.rules.as_deref().map(own_rules).transpose()?;
     let Some(access) = &settings.access else {
+        if own.is_some() {
+            println!("the client is refused: it brings rules, and there is no [access] section");
+            return Ok(false);
+        }
         println!(
             "{} is allowed: there is no [access] section",
             args.action.word()
@@ -45,9 +51,19 @@ pub fn acl_test(args: &AclTestArgs) -> Result<bool, Refusal> {
         qos: Qos::from_bits(args.qos).unwrap_or_default(),
         retain: args.retain,
     };
-    let explanation = explain(&rules.book, &identity, &ask);
+    let explanation = explain(&rules.book, own.as_ref(), &identity, &ask);
     print!("{explanation}");
     Ok(explanation.decision.allowed)
+}
+
+/// The rules of a token: JSON as it is, or a file's after `@`.
+fn own_rules(given: &str) -> Result<OwnRules, Refusal> {
+    let text = match given.strip_prefix('@') {
+        None => given.to_owned(),
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| format!("--rules: {path} cannot be read: {error}; name a file"))?,
+    };
+    OwnRules::parse(&text).map_err(|fault| format!("--rules: {fault}"))
 }
 
 /// The rules as shards read them.

@@ -21,7 +21,7 @@ const MADE_UP_CLIENTS: u64 = 100_000;
 /// All of them, a line each.
 pub fn check(args: &CheckArgs) -> Result<(), Refusal> {
     let settings = load(&args.config)?;
-    identity::chains(&settings)?;
+    identity::chains(&settings, &identity::proofs()?)?;
     let Some(old) = &args.moves else {
         println!("{}", settings.summary());
         return Ok(());

@@ -34,6 +34,8 @@ const FILE_BYTES_MAX: u64 = 1 << 30;
 /// The service, and what shards ask of it; nothing where no listener asks anything.
 pub(super) struct Identity {
     pub(super) gate: Option<GatePlan>,
+    /// Right passwords of late; one for the whole life, whatever is reloaded.
+    pub(super) proofs: Arc<Proofs>,
     /// Answers as long as it is driven.
     service: Option<Service>,
 }
@@ -41,13 +43,15 @@ pub(super) struct Identity {
 impl Identity {
     /// Reads files and starts threads.
     pub(super) fn start(settings: &Settings) -> Result<Self, Refusal> {
+        let proofs = proofs()?;
         if settings.listeners.iter().all(|one| one.auth.is_none()) {
             return Ok(Self {
                 gate: None,
+                proofs,
                 service: None,
             });
         }
-        let chains = chains(settings)?;
+        let chains = chains(settings, &proofs)?;
         let (doorkeeper, service) = Service::start(ServiceSettings {
             workers: usize::from(settings.identity.workers),
             ..ServiceSettings::default()
@@ -62,6 +66,7 @@ impl Identity {
                 client_id: access.and_then(|access| access.client_id.clone()),
                 keeps_users_apart: takeover == Takeover::SameUser,
             }),
+            proofs,
             service: Some(service),
         })
     }
@@ -72,13 +77,20 @@ impl Identity {
     }
 }
 
+/// Remembers right passwords, whoever knows the users.
+pub(super) fn proofs() -> Result<Arc<Proofs>, Refusal> {
+    let proofs = Proofs::new(PROOFS_MAX, PROOF_SECS, Clock::system());
+    let proofs = proofs.map_err(|fault| told("users", &fault))?;
+    Ok(Arc::new(proofs))
+}
+
 /// The methods of each listener, with everything that their files say now.
-pub(super) fn chains(settings: &Settings) -> Result<Chains, Refusal> {
+pub(super) fn chains(settings: &Settings, proofs: &Arc<Proofs>) -> Result<Chains, Refusal> {
     let clock = Clock::system();
     let mut made = Made {
         settings,
         clock,
-        proofs: None,
+        proofs,
         users: None,
         jwt: None,
         http: None,
@@ -108,8 +120,7 @@ pub(super) fn chains(settings: &Settings) -> Result<Chains, Refusal> {
 struct Made<'a> {
     settings: &'a Settings,
     clock: Clock,
-    /// Right passwords, whoever knows the users.
-    proofs: Option<Arc<Proofs>>,
+    proofs: &'a Arc<Proofs>,
     users: Option<Arc<Users>>,
     jwt: Option<Arc<Jwt>>,
     http: Option<Arc<Hook>>,
@@ -143,8 +154,7 @@ impl Made<'_> {
             return Err("[auth.users].file: is missing; name a file of users".to_string());
         };
         let text = read("[auth.users].file", path)?;
-        let proofs = self.proofs()?;
-        let users = Users::read(&text, &proofs).map_err(|faults| {
+        let users = Users::read(&text, self.proofs).map_err(|faults| {
             let lines = faults.iter().map(|fault| {
                 let place = fault.field.trim_start_matches("users file, line ");
                 format!(
@@ -159,15 +169,6 @@ impl Made<'_> {
         Ok(Arc::clone(self.users.insert(Arc::new(users))))
     }
 
-    fn proofs(&mut self) -> Result<Arc<Proofs>, Refusal> {
-        if let Some(proofs) = &self.proofs {
-            return Ok(Arc::clone(proofs));
-        }
-        let proofs = Proofs::new(PROOFS_MAX, PROOF_SECS, self.clock.clone());
-        let proofs = proofs.map_err(|fault| told("users", &fault))?;
-        Ok(Arc::clone(self.proofs.insert(Arc::new(proofs))))
-    }
-
     fn redis(&mut self) -> Result<Arc<Redis>, Refusal> {
         if let Some(redis) = &self.redis {
             return Ok(Arc::clone(redis));
@@ -175,7 +176,7 @@ impl Made<'_> {
         let Some(rule) = &self.settings.identity.redis else {
             return Err("[auth.redis]: is missing; say which Redis to ask".to_string());
         };
-        let redis = Redis::new(redis_settings(rule)?, &self.proofs()?);
+        let redis = Redis::new(redis_settings(rule)?, self.proofs);
         let redis = redis.map_err(|fault| told("redis", &fault))?;
         Ok(Arc::clone(self.redis.insert(Arc::new(redis))))
     }
@@ -187,7 +188,7 @@ impl Made<'_> {
         let Some(rule) = &self.settings.identity.mysql else {
             return Err("[auth.mysql]: is missing; say which server to ask".to_string());
         };
-        let mysql = Mysql::new(mysql_settings(rule)?, &self.proofs()?);
+        let mysql = Mysql::new(mysql_settings(rule)?, self.proofs);
         let mysql = mysql.map_err(|fault| told("mysql", &fault))?;
         Ok(Arc::clone(self.mysql.insert(Arc::new(mysql))))
     }
@@ -273,7 +274,7 @@ fn jwt_settings(rule: &config::Jwt) -> Result<JwtSettings, Refusal> {
         user_must_match: rule.user_must_match,
         groups_claim: rule.groups_claim.clone(),
         claims: rule.claims.clone(),
-        rules_claim: None,
+        rules_claim: rule.rules_claim.clone(),
     })
 }
 
@@ -299,3 +300,6 @@ pub(super) fn read(key: &str, path: &Path) -> Result<String, Refusal> {
     }
     std::fs::read_to_string(path).map_err(|error| refused(&error))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tributary_identity::proofs::Proofs;
+
 use super::doors::Doors;
 use super::{acl, identity, lanes};
 use crate::cli::RunArgs;
@@ -20,6 +22,8 @@ pub(super) struct Reload {
     has_rules: bool,
     /// As they were opened.
     listeners: Vec<Listener>,
+    /// Right passwords stay known.
+    proofs: Arc<Proofs>,
 }
 
 impl Reload {
@@ -27,16 +31,18 @@ impl Reload {
         args: &RunArgs,
         settings: &Settings,
         mailboxes: &Mailboxes,
-        doors: Doors,
+        doors: &Doors,
         tls: Option<Arc<ControlTls>>,
+        proofs: &Arc<Proofs>,
     ) -> Self {
         Self {
             args: args.clone(),
             mailboxes: mailboxes.clone(),
-            doors,
+            doors: doors.clone(),
             tls,
             has_rules: settings.access.is_some(),
             listeners: settings.listeners.clone(),
+            proofs: Arc::clone(proofs),
         }
     }
 
@@ -80,7 +86,7 @@ impl Reload {
         if self.listeners.iter().all(|one| one.auth.is_none()) {
             return;
         }
-        match identity::chains(&settings) {
+        match identity::chains(&settings, &self.proofs) {
             Ok(chains) => {
                 tracing::info!("SIGHUP: users and keys are renewed");
                 self.tell(|| Note::Chains(chains.clone()));

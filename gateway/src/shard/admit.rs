@@ -1,5 +1,6 @@
 //! Accept: reads the CONNECT of a stranger, finds its home, lets it in or turns it away.
 
+use std::mem;
 use std::sync::atomic::Ordering;
 
 use tributary_access::subject::{Identity, Subject};
@@ -16,6 +17,7 @@ use tributary_transport::proxy::Expect;
 
 use super::client::{Client, Extra, Listed, Paused, Reading};
 use super::clients::ClientRef;
+use super::permission::Pass;
 use super::prove::{Proof, Shown};
 use super::wheel::Wheel;
 use super::world::{Socket, World, context};
@@ -192,6 +194,7 @@ impl World {
         }
         let whole = proof.clone();
         let shown = Shown::of(connect, whole.as_ref());
+        let own = whole.as_ref().and_then(|proof| proof.rules.as_ref());
         let identity = Identity {
             subject: Subject {
                 client: connect.client_id,
@@ -205,12 +208,12 @@ impl World {
             self.book().takeovers_refused.add(1);
             return self.refuse(socket, connect.version, Reason::NotAuthorized);
         }
-        let pass = match self.judge_entry(connect, &identity) {
+        let mut pass = match self.judge_entry(connect, &identity, own) {
             Ok(pass) => pass,
             Err(reason) => return self.refuse(socket, connect.version, reason),
         };
-        let entrance = self.take_in(socket, connect, admission, proof, connect_bytes);
-        self.settle_entry(&entrance, pass, &identity);
+        let entrance = self.take_in(socket, connect, admission, proof, &mut pass, connect_bytes);
+        self.settle_entry(&entrance, pass, &identity, own);
         entrance
     }
 
@@ -221,6 +224,7 @@ impl World {
         connect: &Connect<'_>,
         admission: &Admission,
         proof: Option<Proof>,
+        pass: &mut Pass,
         connect_bytes: usize,
     ) -> Entrance {
         let earlier = self.clients.by_id(connect.client_id);
@@ -244,7 +248,7 @@ impl World {
         let kept = self.clients.by_id(connect.client_id);
         let entered = match kept {
             Some(index) if !admission.clean_start => {
-                self.come_back(index, socket, connect, admission, proof)
+                self.come_back(index, socket, connect, admission, proof, pass)
             }
             kept => {
                 if let Some(index) = kept {
@@ -322,6 +326,7 @@ impl World {
         connect: &Connect<'_>,
         admission: &Admission,
         proof: Option<Proof>,
+        pass: &mut Pass,
     ) -> Result<ClientRef, Reason> {
         let id = connect.client_id;
         let place = Place {
@@ -336,10 +341,16 @@ impl World {
         let number = self.clients.look(index).and_then(Client::number);
         let extra = self.extra_of(socket, connect, admission, proof, number, id);
         let now_tick = self.now_tick;
+        if let Some(client) = self.clients.at(index) {
+            client.extra = extra;
+        }
+        // Before what waits for it goes out, and apart from what is said to others meanwhile.
+        let connack = mem::take(&mut self.scratch);
+        self.seat(index, pass.take());
+        self.scratch = connack;
         let Some(client) = self.clients.at(index) else {
             return Err(Reason::UnspecifiedError);
         };
-        client.extra = extra;
         client.conn = socket.conn;
         client.ring = socket.ring;
         client.heard_tick = now_tick;

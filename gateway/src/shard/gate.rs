@@ -62,6 +62,7 @@ pub(super) struct Gate {
     grouping: Grouping,
     /// When proofs end, in seconds since 1970, and whose.
     expiries: BinaryHeap<Reverse<(u32, u32, u16)>>,
+    has_told_of_rules: bool,
 }
 
 /// A stranger whose bytes wait.
@@ -90,6 +91,7 @@ impl Gate {
             holdoffs: Holdoffs::new(terms, HELD_OFF_ADDRESSES_MAX, key),
             grouping: Grouping::default(),
             expiries: BinaryHeap::new(),
+            has_told_of_rules: false,
         }
     }
 
@@ -161,8 +163,24 @@ impl World {
             Some(Asked::Nothing(verdict)) => verdict.clone(),
         };
         match verdict {
+            // They may forbid something, and nobody could say what they leave open.
+            Verdict::Allowed(proven) if proven.rules.is_some() && self.permission.is_none() => {
+                self.tell_of_rules();
+                Err(self.refuse_stranger(socket, connect, Refusal::RulesUnasked))
+            }
             Verdict::Allowed(proven) => Ok(Some(Proof::from(*proven))),
             Verdict::Refused(refusal) => Err(self.refuse_stranger(socket, connect, refusal)),
+        }
+    }
+
+    /// Says once what is to be done about clients that bring rules where none are asked.
+    fn tell_of_rules(&mut self) {
+        let gate = self.gate.as_mut();
+        if gate.is_some_and(|gate| !std::mem::replace(&mut gate.has_told_of_rules, true)) {
+            tracing::error!(
+                "clients bring rules of their own and there is no [access]: they are refused; add \
+                 [access] with default = \"deny\""
+            );
         }
     }
 

@@ -88,7 +88,7 @@ mod tests {
             groups,
             claims,
         };
-        profiles.admit(&identity).expect("there is room")
+        profiles.admit(&identity, None).expect("there is room")
     }
 
     #[test]

@@ -7,18 +7,20 @@
 //! ```
 //!
 //! A session keeps its client's profile while nobody is connected, since messages go on coming in.
-//! One that the store has brought back has none until its client is here again: till then it gets
-//! what it is subscribed to.
+//! One that the store has brought back has none until its client is here again: till then it takes
+//! in what it is subscribed to. What of that its client may not have is dropped when it comes
+//! (`revocation.rs`).
 
 use std::sync::Arc;
 
 use tributary_access::decision::Ask;
+use tributary_access::own::OwnRules;
 use tributary_access::profiles::{NoProfile, ProfileIndex, Profiles};
 use tributary_access::rule::Action;
 use tributary_access::subject::{Identity, Subject};
 use tributary_proto::close::Close;
 use tributary_proto::message::Message;
-use tributary_proto::packet::{Connect, RetainHandling};
+use tributary_proto::packet::Connect;
 use tributary_proto::reason::Reason;
 use tributary_proto::version::Qos;
 
@@ -26,12 +28,10 @@ use super::admit::Entrance;
 use super::client::Client;
 use super::holds::Holds;
 use super::spread::SYS_PREFIX;
-use super::subscribe::stored;
 use super::world::World;
 use crate::config::OnDenied;
 use crate::limits::{PROFILES_PER_SHARD_MAX, RENEWALS_PER_TURN};
 use crate::mailbox::Rules;
-use crate::store::Op;
 
 /// What a shard knows of who may do what.
 pub(super) struct Permission {
@@ -61,22 +61,35 @@ impl Permission {
         self.on_denied
     }
 
-    /// Whether this client, with this profile, may.
-    fn allows(&self, client: u32, subject: Subject<'_>, ask: &Ask<'_>) -> bool {
-        let hold = self.holds.of(client);
-        hold.is_some_and(|hold| self.profiles.decide(hold, subject, ask).allowed)
-    }
-
     /// Whether this client may be handed a message.
     pub(super) fn may_receive(&self, index: u32, client: &Client, topic: &str, qos: Qos) -> bool {
+        let is_here = client.session.is_connected();
+        self.receives(index, subject_of(client), is_here, topic, qos)
+    }
+
+    /// The same, told who it is and whether it is connected.
+    pub(super) fn receives(
+        &self,
+        index: u32,
+        subject: Subject<'_>,
+        is_here: bool,
+        topic: &str,
+        qos: Qos,
+    ) -> bool {
         match self.holds.of(index) {
-            None => !client.session.is_connected(),
+            None => !is_here,
             Some(hold) if !self.profiles.judges_receiving(hold) => true,
-            Some(_) => {
+            Some(hold) => {
                 let ask = ask(Action::Receive, topic, qos);
-                self.allows(index, subject_of(client), &ask)
+                self.profiles.decide(hold, subject, &ask).allowed
             }
         }
+    }
+
+    /// Whether what is on its way to this client has to be judged.
+    pub(super) fn judges_receiving(&self, index: u32) -> bool {
+        let hold = self.holds.of(index);
+        hold.is_none_or(|hold| self.profiles.judges_receiving(hold))
     }
 
     /// The highest QoS up to `qos` at which a client may subscribe.
@@ -98,17 +111,23 @@ impl Permission {
         }
     }
 
-    fn admit(&mut self, identity: &Identity<'_>) -> Result<ProfileIndex, NoProfile> {
-        self.profiles.admit(identity)
+    fn admit(
+        &mut self,
+        identity: &Identity<'_>,
+        own: Option<&Arc<OwnRules>>,
+    ) -> Result<ProfileIndex, NoProfile> {
+        self.profiles.admit(identity, own)
     }
 }
 
 impl World {
-    /// Whether a client of this identity may come in with its will; what it comes in with then.
+    /// Whether a client of this identity, with these rules of its own, may come in with its will;
+    /// what it comes in with then.
     pub(super) fn judge_entry(
         &mut self,
         connect: &Connect<'_>,
         identity: &Identity<'_>,
+        own: Option<&Arc<OwnRules>>,
     ) -> Result<Pass, Reason> {
         let will = connect.will.as_ref();
         // The server's own topics are nobody's, whatever rules there are.
@@ -118,7 +137,7 @@ impl World {
         let Some(permission) = self.permission.as_mut() else {
             return Ok(None);
         };
-        let hold = match permission.admit(identity) {
+        let hold = match permission.admit(identity, own) {
             Ok(hold) => hold,
             Err(why) => return Err(self.no_profile(why)),
         };
@@ -139,13 +158,14 @@ impl World {
         }
     }
 
-    /// Gives a client that came in what it came in with, and judges anew what its session has
-    /// subscribed to; takes it back from one that did not.
+    /// Gives a client that came in what it came in with, unless it came back and has it already;
+    /// takes it back from one that did not come in.
     pub(super) fn settle_entry(
         &mut self,
         entrance: &Entrance,
         pass: Pass,
         identity: &Identity<'_>,
+        own: Option<&Arc<OwnRules>>,
     ) {
         let (Some(permission), Some(mut hold)) = (self.permission.as_mut(), pass) else {
             return;
@@ -163,15 +183,24 @@ impl World {
                 ..*identity
             };
             permission.profiles.release(hold);
-            hold = match permission.admit(&named) {
+            hold = match permission.admit(&named, own) {
                 Ok(hold) => hold,
                 Err(why) => return self.disown(*index, why),
             };
         }
-        if let Some(earlier) = permission.holds.put(*index, hold) {
+        self.seat(*index, Some(hold));
+    }
+
+    /// Gives a client what it came in with, and judges anew what its session has subscribed to and
+    /// what waits in it.
+    pub(super) fn seat(&mut self, index: u32, pass: Pass) {
+        let (Some(permission), Some(hold)) = (self.permission.as_mut(), pass) else {
+            return;
+        };
+        if let Some(earlier) = permission.holds.put(index, hold) {
             permission.profiles.release(earlier);
         }
-        self.judge_subscriptions(*index);
+        self.judge_session(index);
     }
 
     /// Whether a client may publish this; counts it when not.
@@ -283,14 +312,14 @@ impl World {
         }
         permission.holds.put(index, hold);
         self.judge_will(index);
-        self.judge_subscriptions(index);
+        self.judge_session(index);
     }
 
     /// There is no room for the profile that a client would have now: it may do nothing more.
     fn disown(&mut self, index: u32, why: NoProfile) {
         let reason = self.no_profile(why);
         self.forget_will(index);
-        self.judge_subscriptions(index);
+        self.judge_session(index);
         self.end(index, Close::Violation(reason));
     }
 
@@ -303,62 +332,6 @@ impl World {
         let message = Arc::clone(&will.message);
         if !self.may_publish(index, &message.topic, message.qos, message.retain) {
             self.forget_will(index);
-        }
-    }
-
-    /// Takes away what a client is subscribed to and may no longer be, or lowers its QoS.
-    fn judge_subscriptions(&mut self, index: u32) {
-        let Some(client) = self.clients.look(index) else {
-            return;
-        };
-        if client.held.is_empty() {
-            return;
-        }
-        let (id, number) = (client.id.clone(), client.number());
-        let list = self.subscriptions.list(index, &id, &client.held);
-        let list: Vec<_> = list.collect();
-        for (filter, mut grant) in list {
-            let granted = self.still_granted(index, &filter, grant.qos);
-            let Some(client) = self.clients.at(index) else {
-                return;
-            };
-            let (held, changes) = (&mut client.held, &mut self.changes);
-            let op = match granted {
-                Some(qos) if qos == grant.qos => continue,
-                Some(qos) => {
-                    grant.qos = qos;
-                    self.subscriptions
-                        .subscribe(index, &id, held, &filter, grant, changes);
-                    let grant = stored(grant, RetainHandling::Send);
-                    number.map(|session| Op::SubscriptionPut {
-                        session,
-                        filter: filter.as_str().into(),
-                        grant,
-                    })
-                }
-                None => {
-                    self.subscriptions
-                        .unsubscribe(index, &id, held, &filter, changes);
-                    self.on_revoked(&id, &filter);
-                    number.map(|session| Op::SubscriptionDelete {
-                        session,
-                        filter: filter.as_str().into(),
-                    })
-                }
-            };
-            op.into_iter().for_each(|op| self.keeper.write(op));
-        }
-        self.tell_interest();
-    }
-
-    fn on_revoked(&mut self, client: &str, filter: &str) {
-        self.book().access_revoked.add(1);
-        if self.log_budget.allows(self.now_sec()) {
-            tracing::info!(
-                client,
-                filter,
-                "a subscription is taken away: the rules no longer allow it"
-            );
         }
     }
 

@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use tributary_access::own::OwnRules;
 use tributary_identity::{Proven, Refusal as Unknown};
 use tributary_proto::close::Close;
 use tributary_proto::decode;
@@ -39,6 +40,8 @@ pub(super) struct Proof {
     pub groups: Vec<Box<str>>,
     /// By name.
     pub claims: Vec<(Box<str>, Box<str>)>,
+    /// Rules that it brought.
+    pub rules: Option<Arc<OwnRules>>,
     /// When it ends, in seconds since 1970.
     pub expires_unix_sec: Option<u64>,
     /// Shows the client who we are, where it asked for that by AUTH.
@@ -51,6 +54,7 @@ impl From<Proven> for Proof {
             user: proven.user,
             groups: proven.groups,
             claims: proven.claims,
+            rules: proven.rules,
             expires_unix_sec: proven.expires_unix_sec,
             server_final: None,
         }

@@ -5,8 +5,7 @@ use crate::support::doorway::*;
 use crate::support::gateway::{Gateway, Launch, config_file, run_to_end};
 use crate::support::property::*;
 use crate::support::wire::*;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::thread;
 
 const BAD: u8 = 0x86;
@@ -324,24 +323,6 @@ fn a_web_service_that_hangs_holds_nobody_up_but_who_waits_for_it() {
         assert!(request.contains("\"address\":\"127.0.0.1\""), "{request}");
         assert_eq!(client.expect(CONNACK).reason(), reason, "{status} {body}");
     }
-}
-
-/// Reads a request to its end and answers it once; what it was.
-fn answer(mut stream: TcpStream, status: &str, body: &str) -> String {
-    let mut request = Vec::new();
-    let mut chunk = [0; 4096];
-    while !request.ends_with(b"}") {
-        let length = stream.read(&mut chunk).expect("a request comes");
-        assert!(length > 0, "it was cut");
-        request.extend_from_slice(&chunk[..length]);
-    }
-    let length = body.len();
-    let head =
-        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-    stream
-        .write_all([head.as_bytes(), body.as_bytes()].concat().as_slice())
-        .expect("the gateway reads");
-    String::from_utf8_lossy(&request).into_owned()
 }
 
 #[test]

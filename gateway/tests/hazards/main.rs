@@ -7,7 +7,9 @@
 mod support;
 
 mod access;
+mod access_queue;
 mod access_reload;
+mod access_tokens;
 mod backpressure;
 mod books;
 mod budget;

@@ -47,7 +47,7 @@ fn ask(action: Action, topic: &str) -> Ask<'_> {
 #[test]
 fn each_rule_that_does_not_decide_says_why() {
     let rulebook = rulebook();
-    let text = explain(&rulebook, &IDENTITY, &ask(Action::Subscribe, "dev/#")).to_string();
+    let text = explain(&rulebook, None, &IDENTITY, &ask(Action::Subscribe, "dev/#")).to_string();
     let expected = "\
 subscribe is denied: rule 10 says so
   subscribe, rule 1: the user does not fit \"admin*\"
@@ -82,13 +82,17 @@ retain is denied: no rule decides, and that is the default
   publish, rule 1: decides: allow publish of [\"a\"]
   retain, rule 1: it speaks of publish alone
 ";
-    assert_eq!(explain(&rulebook, &IDENTITY, &kept).to_string(), expected);
+    assert_eq!(
+        explain(&rulebook, None, &IDENTITY, &kept).to_string(),
+        expected
+    );
 }
 
 #[test]
 fn what_no_rule_is_asked_about_is_explained_in_one_line() {
     let rulebook = Rulebook::new(vec![], Effect::Deny).expect("no rule is wrong");
-    let explained = |action, topic| explain(&rulebook, &IDENTITY, &ask(action, topic)).to_string();
+    let explained =
+        |action, topic| explain(&rulebook, None, &IDENTITY, &ask(action, topic)).to_string();
     assert_eq!(
         explained(Action::Receive, "a"),
         "receive is allowed: no rule speaks of it, and the subscription stands\n"
@@ -120,6 +124,32 @@ publish is denied: rule 1 says so
 topic: deny publish, subscribe, receive, retain of [\"home/%u/safe\"]
 ";
     let ask = ask(Action::Publish, "home/ann/door");
-    assert_eq!(explain(&rulebook, &anonymous, &ask).to_string(), expected);
-    assert!(explain(&rulebook, &IDENTITY, &ask).decision.allowed);
+    assert_eq!(
+        explain(&rulebook, None, &anonymous, &ask).to_string(),
+        expected
+    );
+    assert!(explain(&rulebook, None, &IDENTITY, &ask).decision.allowed);
+}
+
+#[test]
+fn a_clients_own_rules_are_told_apart_from_the_common_ones() {
+    let own = r##"[{"deny":["publish"],"topics":["a/secret"]}]"##;
+    let own = OwnRules::parse(own).expect("the rules are right");
+    let open = Rule::new(Effect::Allow, Actions::ALL, &["a/#"]);
+    let rulebook = Rulebook::new(vec![open], Effect::Deny).expect("the rule is right");
+    let explained = |topic| {
+        let ask = ask(Action::Publish, topic);
+        explain(&rulebook, Some(&own), &IDENTITY, &ask).to_string()
+    };
+    let denied = "\
+publish is denied: own rule 1 says so
+  publish, own rule 1: decides: deny publish of [\"a/secret\"]
+";
+    assert_eq!(explained("a/secret"), denied);
+    let allowed = "\
+publish is allowed: rule 1 says so
+  publish, own rule 1: none of [\"a/secret\"] matches
+  publish, rule 1: decides: allow publish, subscribe, receive, retain of [\"a/#\"]
+";
+    assert_eq!(explained("a/b"), allowed);
 }

@@ -139,17 +139,6 @@ fn a_full_table_is_said_and_counted() {
 }
 
 #[test]
-fn other_terms_begin_with_nothing_held_against_anyone() {
-    let mut holdoffs = Holdoffs::new(terms(), 2, 7);
-    while holdoffs.note(0, 1) == Ok(Note::Fine) {}
-    let rate = Rate::per_sec(1, 1).expect("in bounds");
-    holdoffs.set_terms(Terms::new(rate, 3 * SECOND, 5 * SECOND, SECOND).expect("in bounds"));
-    assert_eq!(holdoffs.held(0, &1), None);
-    assert_eq!(holdoffs.note(0, 1), Ok(Note::Fine));
-    assert_eq!(holdoffs.note(0, 1), Ok(Note::Held(3 * SECOND)));
-}
-
-#[test]
 fn terms_out_of_order_or_bounds_are_none() {
     let rate = Rate::per_sec(1, 1).expect("in bounds");
     let most = Duration::from_millis(HOLD_MILLIS_MAX);

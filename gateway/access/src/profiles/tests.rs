@@ -1,5 +1,6 @@
 //! What lists of rules say to clients: a table of cases, a model over sets of topics, random input.
 
+mod brought;
 mod model;
 mod sharing;
 
@@ -52,10 +53,20 @@ fn ask(action: Action, topic: &str) -> Ask<'_> {
 
 /// Decides for a client that has just come, and has the explanation say the same.
 fn decide(rules: &Arc<Rulebook>, identity: &Identity<'_>, ask: &Ask<'_>) -> Decision {
+    decide_with(rules, None, identity, ask)
+}
+
+/// The same for one that brought these rules.
+fn decide_with(
+    rules: &Arc<Rulebook>,
+    own: Option<&Arc<OwnRules>>,
+    identity: &Identity<'_>,
+    ask: &Ask<'_>,
+) -> Decision {
     let mut profiles = Profiles::new(Arc::clone(rules), 10, KEY);
-    let index = profiles.admit(identity).expect("there is room");
+    let index = profiles.admit(identity, own).expect("there is room");
     let decision = profiles.decide(&index, identity.subject, ask);
-    let explanation = explain(rules, identity, ask);
+    let explanation = explain(rules, own.map(|own| &**own), identity, ask);
     assert_eq!(explanation.decision, decision, "{explanation}");
     decision
 }
@@ -210,7 +221,7 @@ fn a_subscription_is_granted_at_the_highest_qos_that_is_allowed() {
     let rules = book(vec![low, rule(Allow, &[Subscribe], &["b"])], Deny);
     let client = named("c", None);
     let mut profiles = Profiles::new(rules, 10, KEY);
-    let index = profiles.admit(&client).expect("there is room");
+    let index = profiles.admit(&client, None).expect("there is room");
     let grant = |topic, qos| profiles.grant(&index, client.subject, topic, qos).ok();
     assert_eq!(grant("a/b", Qos::ExactlyOnce), Some(Qos::AtLeastOnce));
     assert_eq!(grant("a/b", Qos::AtMostOnce), Some(Qos::AtMostOnce));

@@ -1,16 +1,24 @@
 //! What a token claims, once its signature is good: for how long, by whom, for whom, about whom.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
+use tributary_access::own::{OwnFault, OwnRules};
 
 use super::{JwtSettings, NAME};
-use crate::limits::RULES_BYTES_MAX;
 use crate::values::{text, texts};
 use crate::verdict::{Proven, Refusal};
 
 type Claims = Map<String, Value>;
 
-/// Who the claims in `part` are about, if they hold at this time and for this gateway.
-pub(super) fn judge(part: &[u8], settings: &JwtSettings, now: u64) -> Result<Proven, Refusal> {
+/// Who the claims in `part` are about, if they hold at this time and for this gateway. What is
+/// wrong with rules among them is told to `complain`.
+pub(super) fn judge(
+    part: &[u8],
+    settings: &JwtSettings,
+    now: u64,
+    complain: impl FnOnce(&OwnFault),
+) -> Result<Proven, Refusal> {
     let claims = super::token::object(part).ok_or(Refusal::TokenMalformed)?;
     let expires_unix_sec = end(&claims, settings, now)?;
     if let Some(issuer) = &settings.issuer
@@ -39,7 +47,7 @@ pub(super) fn judge(part: &[u8], settings: &JwtSettings, now: u64) -> Result<Pro
         user: Some(user.into()),
         groups: kept(texts(groups))?,
         claims: pairs,
-        rules: rules(&claims, settings.rules_claim.as_deref())?,
+        rules: rules(&claims, settings.rules_claim.as_deref(), complain)?,
         expires_unix_sec,
     })
 }
@@ -90,14 +98,20 @@ fn kept<T>(value: Option<T>) -> Result<T, Refusal> {
     value.ok_or(Refusal::TokenClaims)
 }
 
-/// Rules that are too long cannot be left out, since they may forbid something.
-fn rules(claims: &Claims, name: Option<&str>) -> Result<Option<Box<str>>, Refusal> {
+/// Rules that cannot be read cannot be left out, since they may forbid something.
+fn rules(
+    claims: &Claims,
+    name: Option<&str>,
+    complain: impl FnOnce(&OwnFault),
+) -> Result<Option<Arc<OwnRules>>, Refusal> {
     let Some(rules) = name.and_then(|name| claims.get(name)) else {
         return Ok(None);
     };
-    let rules = rules.to_string();
-    if rules.len() > RULES_BYTES_MAX {
-        return Err(Refusal::TokenClaims);
+    match OwnRules::read(rules) {
+        Ok(rules) => Ok(Some(Arc::new(rules))),
+        Err(fault) => {
+            complain(&fault);
+            Err(Refusal::TokenClaims)
+        }
     }
-    Ok(Some(rules.into()))
 }

@@ -6,25 +6,28 @@
 //! | 204 | let in, as the user that the CONNECT names |
 //! | 200 `{"result": "deny"}`, 401, 403 | refuse |
 //! | 200 `{"result": "ignore"}` | ask the next method |
-//! | anything else: no answer in time, a redirect, garbage, over 64 KiB | as `when_down` says |
+//! | else: no answer in time, a redirect, garbage, over 64 KiB, bad rules | as `when_down` says |
 
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
 use serde_json::{Value, json};
+use tributary_access::own::OwnRules;
 
 use super::WhenDown;
 use super::fetch::{Endpoint, EndpointSettings};
 use crate::cache::Cache;
 use crate::clock::Clock;
+use crate::complaint::Complaint;
 use crate::fault::Fault;
 use crate::fingerprint::{Fingerprint, Fingerprinter};
-use crate::limits::{ANSWERS_MAX, HOOK_ANSWER_BYTES_MAX, RULES_BYTES_MAX};
+use crate::limits::{ANSWERS_MAX, HOOK_ANSWER_BYTES_MAX};
 use crate::look::Look;
 use crate::question::{Certificate, Question};
 use crate::values::{is_plain, pairs, text, texts};
@@ -54,6 +57,7 @@ pub struct Hook {
     fingerprinter: Fingerprinter,
     answers: Cache<Answer>,
     clock: Clock,
+    complaint: Complaint,
 }
 
 /// What the service says.
@@ -93,6 +97,7 @@ impl Hook {
             keep_deny_ms: u64::from(settings.keep_deny_secs) * 1_000,
             fingerprinter: Fingerprinter::new(),
             answers: Cache::new(settings.answers_max, clock.clone()),
+            complaint: Complaint::new(NAME, clock.clone()),
             clock,
         })
     }
@@ -144,14 +149,15 @@ impl Hook {
         }
         let answer: Value = serde_json::from_slice(body).ok()?;
         match answer.get("result")?.as_str()? {
-            "allow" => self.read_allow(&answer, named),
+            "allow" => self.read_allow(&answer, question),
             "deny" => Some(Answer::Deny),
             "ignore" => Some(Answer::Ignore),
             _ => None,
         }
     }
 
-    fn read_allow(&self, answer: &Value, named: Option<&str>) -> Option<Answer> {
+    fn read_allow(&self, answer: &Value, question: &Question) -> Option<Answer> {
+        let named = question.user.as_deref();
         let field = |name: &str| answer.get(name).unwrap_or(&Value::Null);
         let user = match field("user") {
             Value::Null => named.map(Box::from),
@@ -163,9 +169,11 @@ impl Hook {
         }
         let rules = match field("rules") {
             Value::Null => None,
-            rules => Some(rules.to_string())
-                .filter(|rules| rules.len() <= RULES_BYTES_MAX)?
-                .into(),
+            rules => {
+                let read = OwnRules::read(rules);
+                let complain = |fault: &_| self.complaint.say(&question.client_id, fault);
+                Some(Arc::new(read.inspect_err(complain).ok()?))
+            }
         };
         let expires_in_secs = match field("expires_in_secs") {
             Value::Null => None,
@@ -175,7 +183,7 @@ impl Hook {
         Some(Answer::Allow(Box::new(Proven {
             groups: texts(field("groups"))?,
             claims: pairs(field("claims"))?,
-            rules: rules.map(String::into_boxed_str),
+            rules,
             expires_unix_sec: end,
             ..proven(user.as_deref())
         })))

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{Account, check_name, entry, groups};
+use super::{check_name, entry, groups};
 use crate::fault::Fault;
 use crate::hash::PasswordHash;
 
@@ -70,12 +70,6 @@ impl Document {
     /// The names in the file, in its order; also of lines that are wrong otherwise.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().filter_map(|line| name_of(line))
-    }
-
-    /// Lines that are wrong, as [`super::Users::read`] would find them, without the hashes' cost.
-    pub fn has_faults(&self) -> bool {
-        let mut entries = self.lines.iter().filter_map(|line| entry(line));
-        entries.any(|line| Account::read(line).is_err())
     }
 
     /// Writes a new file beside the old one and puts it in its place: a reader sees the old one or

@@ -14,7 +14,7 @@ pub enum Loss {
     Offline,
     /// QoS 0 and the client reads too slowly.
     Slow,
-    /// The client answered with a failure \[MQTT-4.4.0-2\].
+    /// The client answered with a failure \[MQTT-4.4.0-2\], or may not have it.
     Refused,
     /// The session ended with the message still in it.
     Ended,

@@ -6,4 +6,5 @@ mod downward;
 mod handed;
 mod life;
 mod queue;
+mod revocation;
 mod upward;

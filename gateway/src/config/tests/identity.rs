@@ -125,6 +125,12 @@ fn a_method_without_what_it_needs_is_told_and_so_is_a_wrong_one() {
             "6: [auth.jwt].algorithms: \"none\" is unknown; list the ones in use",
         ),
         (
+            "\"jwt\"",
+            "[auth.jwt]\nsecret = \"s\"\nalgorithms = [\"HS256\"]\nrules_claim = \"acl\"\n",
+            "7: [auth.jwt].rules_claim: names rules that would stand before those of [access], \
+             which is missing; add [access] with default = \"deny\", or take it away",
+        ),
+        (
             "\"certificate\"",
             "[auth.certificate]\nuser = \"fleet\"\n",
             "5: [auth.certificate].user: \"fleet\" would make one user of all",
@@ -180,4 +186,12 @@ fn client_ids_are_bound_by_a_template_that_is_looked_at() {
         said[1].starts_with("3: [access].takeover: \"same\" is unknown"),
         "{said:?}"
     );
+}
+
+#[test]
+fn rules_in_tokens_stand_before_those_of_the_file() {
+    let jwt = "[auth.jwt]\nsecret = \"s\"\nalgorithms = [\"HS256\"]\nrules_claim = \"acl\"\n";
+    let settings = good(&format!("{jwt}[access]\ndefault = \"deny\"\n"), &[]);
+    let jwt = settings.identity.jwt.expect("it is there");
+    assert_eq!(jwt.rules_claim.as_deref(), Some("acl"));
 }

@@ -7,7 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -107,4 +108,22 @@ pub(crate) fn token(header: &str, claims: &str, secret: &str) -> String {
 pub(crate) fn now_unix_sec() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.expect("the clock is past 1970").as_secs()
+}
+
+/// Reads a request to its end and answers it once; what it was.
+pub(crate) fn answer(mut stream: TcpStream, status: &str, body: &str) -> String {
+    let mut request = Vec::new();
+    let mut chunk = [0; 4096];
+    while !request.ends_with(b"}") {
+        let length = stream.read(&mut chunk).expect("a request comes");
+        assert!(length > 0, "it was cut");
+        request.extend_from_slice(&chunk[..length]);
+    }
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    stream
+        .write_all([head.as_bytes(), body.as_bytes()].concat().as_slice())
+        .expect("the gateway reads");
+    String::from_utf8_lossy(&request).into_owned()
 }

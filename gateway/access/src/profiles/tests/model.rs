@@ -159,6 +159,55 @@ fn random_lists_decide_as_the_sets_of_their_topics_do() {
     assert!(seen.iter().all(|count| *count > 1_000), "{seen:?}");
 }
 
+/// Rules as a token says them.
+fn brought(rules: &[Rule]) -> Arc<OwnRules> {
+    let one = |rule: &Rule| {
+        let actions = Action::ALL.map(Action::word);
+        serde_json::json!({ rule.effect.word(): actions, "topics": rule.topics })
+    };
+    let list = rules.iter().map(one).collect();
+    Arc::new(OwnRules::read(&list).expect("the rules are right"))
+}
+
+#[test]
+fn rules_that_a_client_brings_are_asked_first_and_the_common_ones_then() {
+    let world = World::new();
+    let mut draw = Draw::new(SEED + 3);
+    let mut seen = [0; 3];
+    for list in 0..LISTS {
+        let (first, then) = (rules(&mut draw), rules(&mut draw));
+        let default = *draw.pick(&[Allow, Deny]);
+        let common = book(then.clone(), default);
+        let own = brought(&first);
+        let client = *draw.pick(&["b", "b", "other", "b/z", "+", "", "$s"]);
+        let [by_own, by_common] = [&first, &then].map(|rules| world.own_of_all(rules, client));
+        for _ in 0..ASKS_PER_LIST {
+            let asked = filter(&mut draw, &WORDS);
+            let (why, effect) = match world.decider(&by_own, &asked) {
+                Some(rule) => (Why::OwnRule(rule), first[usize::from(rule)].effect),
+                None => match world.decider(&by_common, &asked) {
+                    Some(rule) => (Why::Rule(rule), then[usize::from(rule)].effect),
+                    None => (Why::Default, default),
+                },
+            };
+            let ask = ask(Subscribe, &asked);
+            let decision = decide_with(&common, Some(&own), &named(client, None), &ask);
+            let say = format!("list {list}, seed {SEED:#x} + 3: {client:?} for {asked}");
+            assert_eq!(
+                (decision.why, decision.allowed),
+                (why, effect == Allow),
+                "{say}"
+            );
+            seen[match why {
+                Why::OwnRule(_) => 0,
+                Why::Rule(_) => 1,
+                _ => 2,
+            }] += 1;
+        }
+    }
+    assert!(seen.iter().all(|count| *count > 500), "{seen:?}");
+}
+
 #[test]
 fn what_may_be_subscribed_holds_no_topic_that_may_not() {
     let world = World::new();

@@ -10,17 +10,21 @@ fn clients_of_one_kind_share_one_profile_and_the_last_to_leave_frees_it() {
     let names: Vec<String> = (0..1_000).map(|number| format!("dev-{number}")).collect();
     let indexes: Vec<_> = names
         .iter()
-        .map(|name| profiles.admit(&named(name, Some(name))).expect("one kind"))
+        .map(|name| {
+            profiles
+                .admit(&named(name, Some(name)), None)
+                .expect("one kind")
+        })
         .collect();
     assert_eq!(profiles.len(), 1);
     let ops = Identity {
         groups: &["ops"],
         ..named("x", None)
     };
-    let other = profiles.admit(&ops).expect("there is room for two");
+    let other = profiles.admit(&ops, None).expect("there is room for two");
     assert_eq!(profiles.len(), 2);
     assert_eq!(
-        profiles.admit(&named("stranger", None)),
+        profiles.admit(&named("stranger", None), None),
         Err(NoProfile::Full)
     );
     for (name, index) in names.iter().zip(&indexes) {
@@ -42,7 +46,7 @@ fn clients_of_one_kind_share_one_profile_and_the_last_to_leave_frees_it() {
     }
     assert_eq!(profiles.len(), 1);
     let _stranger = profiles
-        .admit(&named("stranger", None))
+        .admit(&named("stranger", None), None)
         .expect("a place is free again");
     profiles.release(other);
     assert_eq!(profiles.len(), 1);
@@ -56,7 +60,7 @@ fn a_huge_token_gets_no_profile() {
         claims: &[("", &long)],
         ..named("c", None)
     };
-    assert_eq!(profiles.admit(&huge), Err(NoProfile::TooLarge));
+    assert_eq!(profiles.admit(&huge, None), Err(NoProfile::TooLarge));
     assert!(profiles.is_empty());
 }
 
@@ -72,8 +76,8 @@ fn a_reload_applies_to_the_connected_one_by_one() {
     let mut after = everything(Allow, &["%{claim:site}"]);
     after.group = Some("ops".into());
     let mut profiles = Profiles::new(book(vec![before], Deny), 2, KEY);
-    let mut first = profiles.admit(&ops).expect("there is room");
-    let mut late = profiles.admit(&ops).expect("they are of one kind");
+    let mut first = profiles.admit(&ops, None).expect("there is room");
+    let mut late = profiles.admit(&ops, None).expect("they are of one kind");
     profiles.set_rules(book(vec![after], Deny));
     let may = |profiles: &Profiles, index: &ProfileIndex| {
         let may = |topic| {
@@ -94,7 +98,10 @@ fn a_reload_applies_to_the_connected_one_by_one() {
     assert_eq!(may(&profiles, &first), (false, true));
     assert_eq!(may(&profiles, &late), (true, false));
     assert_eq!(
-        (profiles.len(), profiles.admit(&ops).expect("it is there")),
+        (
+            profiles.len(),
+            profiles.admit(&ops, None).expect("it is there")
+        ),
         (2, ProfileIndex::at(1))
     );
     assert_eq!(profiles.renew(&mut late, ops.subject), Ok(()));
@@ -105,7 +112,7 @@ fn a_reload_applies_to_the_connected_one_by_one() {
 fn a_reload_that_finds_no_room_leaves_a_client_what_it_has() {
     let client = named("c", None);
     let mut profiles = Profiles::new(book(vec![], Allow), 1, KEY);
-    let mut index = profiles.admit(&client).expect("there is room");
+    let mut index = profiles.admit(&client, None).expect("there is room");
     profiles.set_rules(book(vec![], Deny));
     assert_eq!(
         profiles.renew(&mut index, client.subject),

@@ -91,7 +91,8 @@ fn the_service_is_told_all_and_its_answer_is_taken_whole() {
             "dns_names": [], "emails": [], "uris": [], "distinguished_name": ""}});
         assert_eq!(asked.body, told);
         let answer = json!({"result": "allow", "user": "Ann", "groups": ["ops"],
-            "claims": {"plant": "north", "line": 3}, "rules": [1], "expires_in_secs": 50});
+            "claims": {"plant": "north", "line": 3}, "expires_in_secs": 50,
+            "rules": [{"deny": ["publish"], "topics": ["#"]}]});
         say(stream, "200 OK", &answer.to_string());
     });
     let mut settings = settings(&peer);
@@ -110,7 +111,10 @@ fn the_service_is_told_all_and_its_answer_is_taken_whole() {
         *proven.claims,
         claims.map(|(name, value)| (Box::<str>::from(name), Box::<str>::from(value)))
     );
-    assert_eq!(proven.rules.as_deref(), Some("[1]"));
+    assert_eq!(
+        proven.rules.as_deref().map(OwnRules::text),
+        Some(r##"[{"deny":["publish"],"topics":["#"]}]"##)
+    );
     assert_eq!(proven.expires_unix_sec, Some(1_050));
 }
 
