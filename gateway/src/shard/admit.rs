@@ -468,7 +468,7 @@ impl World {
             Box::new(Extra {
                 user,
                 expires_sec,
-                is_restored: false,
+                is_unclaimed: false,
                 will,
                 will_tick: 0,
                 number,

@@ -36,6 +36,7 @@ use crate::limits::{
     FAILURES_PER_MIN, HELD_OFF_ADDRESSES_MAX, TICK,
 };
 use crate::mailbox::{Chains, Note};
+use crate::store::Whose;
 
 /// What all shards ask.
 #[derive(Clone)]
@@ -171,7 +172,17 @@ impl World {
         let keeps_apart = self.gate.as_ref().map(|gate| gate.plan.keeps_users_apart);
         let earlier = earlier.and_then(|index| self.clients.look(index));
         keeps_apart == Some(true)
-            && earlier.is_some_and(|client| !client.is_restored() && client.user_name() != user)
+            && earlier.is_some_and(|client| !client.is_unclaimed() && client.user_name() != user)
+    }
+
+    /// Whose a client's session is, for the store. Where nobody is asked anything a user is no more
+    /// than a word: whoever comes first once somebody is asked may have the session.
+    pub(super) fn whose(&self, client: &Client) -> Whose {
+        match client.user_name() {
+            _ if self.gate.is_none() => Whose::Unknown,
+            None => Whose::Anonymous,
+            Some(user) => Whose::User(user.into()),
+        }
     }
 
     /// Whether a user that has proven itself otherwise than by the chain may have this client id.

@@ -10,7 +10,7 @@ use super::clients::ClientRef;
 use super::wheel::Wheel;
 use super::world::{World, context};
 use crate::store::{
-    EntryState, Recovered, RecoveredEntry, RecoveredSession, SessionRecord, StoredWill,
+    EntryState, Recovered, RecoveredEntry, RecoveredSession, SessionRecord, StoredWill, Whose,
 };
 
 impl World {
@@ -46,14 +46,19 @@ impl World {
         };
         let will = session.will.map(|will| self.restore_will(*will, left_sec));
         let (will, will_tick) = will.unzip();
+        let is_unclaimed = session.record.whose == Whose::Unknown;
+        let user = match session.record.whose {
+            Whose::User(user) => Some(user),
+            Whose::Anonymous | Whose::Unknown => None,
+        };
         let at = self.clients.insert(Client {
             session: rules,
             id: session.client_id,
             io: None,
             extra: Some(Box::new(Extra {
-                user: None,
+                user,
                 expires_sec: 0,
-                is_restored: true,
+                is_unclaimed,
                 will,
                 will_tick: will_tick.unwrap_or(0),
                 number: Some(session.number),

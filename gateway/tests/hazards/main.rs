@@ -11,6 +11,7 @@ mod access_reload;
 mod backpressure;
 mod books;
 mod budget;
+mod claims;
 mod deadline;
 mod descriptors;
 mod downlink;
