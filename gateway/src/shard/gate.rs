@@ -12,11 +12,9 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tributary_access::address::{AddressGroup, Grouping};
 use tributary_access::holdoffs::{Holdoffs, Terms};
-use tributary_access::rate::Rate;
 use tributary_identity::{
     Certificate, Chain, Doorkeeper, Password, Proven, Question, Refusal, Template, Verdict,
 };
@@ -31,10 +29,7 @@ use super::client::Client;
 use super::clients::ClientRef;
 use super::prove::Proof;
 use super::world::{Order, Socket, World};
-use crate::limits::{
-    ASKED_PER_SHARD_MAX, EXPIRIES_SWEEP_MIN, FAILURE_FORGIVE, FAILURE_HOLD, FAILURE_HOLD_MAX,
-    FAILURES_PER_MIN, HELD_OFF_ADDRESSES_MAX, TICK,
-};
+use crate::limits::{ASKED_PER_SHARD_MAX, EXPIRIES_SWEEP_MIN, HELD_OFF_ADDRESSES_MAX, TICK};
 use crate::mailbox::{Chains, Note};
 use crate::store::Whose;
 
@@ -49,6 +44,8 @@ pub struct GatePlan {
     pub client_id: Option<Template>,
     /// Whether a client id stays with its user as long as there is a session.
     pub keeps_users_apart: bool,
+    /// When addresses that show wrong passwords are held off.
+    pub failures: Terms,
 }
 
 /// What a shard knows of who is asked about.
@@ -78,17 +75,12 @@ enum Asked {
 impl Gate {
     /// Nobody outside should know `key`.
     pub(super) fn new(plan: GatePlan, key: u64) -> Self {
-        let per_min = u64::from(FAILURES_PER_MIN);
-        let minute = Duration::from_secs(60);
-        let rate = Rate::per(per_min, minute, FAILURES_PER_MIN).expect("limits.rs is in bounds");
-        let terms = Terms::new(rate, FAILURE_HOLD, FAILURE_HOLD_MAX, FAILURE_FORGIVE);
-        let terms = terms.expect("limits.rs is in bounds");
         Self {
+            holdoffs: Holdoffs::new(plan.failures, HELD_OFF_ADDRESSES_MAX, key),
             plan,
             asked: HashMap::new(),
             peers: HashMap::new(),
             last_serial: 0,
-            holdoffs: Holdoffs::new(terms, HELD_OFF_ADDRESSES_MAX, key),
             grouping: Grouping::default(),
             expiries: BinaryHeap::new(),
         }
