@@ -1,6 +1,6 @@
 //! The command line, and the help that teaches it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -140,6 +140,9 @@ pub struct AclTestArgs {
     /// A claim that it has shown; may be given again
     #[arg(long, value_name = "NAME=VALUE", value_parser = claim)]
     pub claim: Vec<(String, String)>,
+    /// Where it comes from [default: that is not known]
+    #[arg(long, value_name = "A")]
+    pub address: Option<IpAddr>,
     /// The QoS of the message, or that is asked for
     #[arg(long, value_name = "N", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u8).range(0..=2))]

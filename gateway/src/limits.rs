@@ -34,6 +34,8 @@ pub const LINK_BYTES: usize = 6;
 /// What it remembers beside that where a listener takes TLS; what that points to comes on top.
 pub const SEAL_BYTES: usize = 16;
 
+/// What it remembers of where a client comes from, where a rule asks for it and no balancer tells.
+pub const CLIENT_ADDRESS_BYTES: usize = 17;
 /// What it remembers of a client whose user or address has quotas.
 pub const OWNERS_BYTES: usize = 16;
 

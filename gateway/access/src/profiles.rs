@@ -2,8 +2,8 @@
 //!
 //! Two clients are of one kind when they have the same groups and claims and the same rules concern
 //! them. A client carries the profile's index; its id and user come in with each question. What is
-//! left for a decision are placeholders and topics: users, ids, groups and claims were looked at
-//! when the client came.
+//! left for a decision are placeholders and topics: users, ids, groups, claims and addresses were
+//! looked at when the client came.
 //!
 //! ```text
 //!   CONNECT --admit--> index --decide--> Decision      set_rules: profiles of the old list go on
@@ -11,6 +11,7 @@
 //!                        +--+ renew      --release-->
 //! ```
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -202,6 +203,7 @@ impl Profiles {
         &mut self,
         index: &mut ProfileIndex,
         subject: Subject<'_>,
+        address: Option<IpAddr>,
     ) -> Result<(), NoProfile> {
         if self.is_current(index) {
             return Ok(());
@@ -214,6 +216,7 @@ impl Profiles {
             subject,
             groups: &groups,
             claims: &claims,
+            address,
         })?;
         self.release(std::mem::replace(index, renewed));
         Ok(())
@@ -263,6 +266,11 @@ impl Profiles {
     #[inline]
     pub fn judges_receiving(&self, index: &ProfileIndex) -> bool {
         self.profile(index).rules.judges_receiving()
+    }
+
+    /// Whether the present rules ask where clients come from.
+    pub fn judges_addresses(&self) -> bool {
+        self.rules.judges_addresses()
     }
 
     fn profile(&self, index: &ProfileIndex) -> &Profile {

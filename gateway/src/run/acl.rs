@@ -38,6 +38,7 @@ pub fn acl_test(args: &AclTestArgs) -> Result<bool, Refusal> {
         },
         groups: &groups,
         claims: &claims,
+        address: args.address,
     };
     let ask = Ask {
         action: args.action,

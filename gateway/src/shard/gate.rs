@@ -28,7 +28,7 @@ use super::admit::Entrance;
 use super::client::Client;
 use super::clients::ClientRef;
 use super::prove::Proof;
-use super::world::{Order, Socket, World};
+use super::world::{Socket, World};
 use crate::limits::{ASKED_PER_SHARD_MAX, EXPIRIES_SWEEP_MIN, HELD_OFF_ADDRESSES_MAX, TICK};
 use crate::mailbox::{Chains, Note};
 use crate::store::Whose;
@@ -52,8 +52,6 @@ pub struct GatePlan {
 pub(super) struct Gate {
     plan: GatePlan,
     asked: HashMap<Socket, Asked>,
-    /// Where strangers come from whose sockets were asked; `None` where they would not say.
-    peers: HashMap<Socket, Option<IpAddr>>,
     last_serial: u32,
     /// Addresses that have shown wrong passwords too often.
     holdoffs: Holdoffs<AddressGroup>,
@@ -64,8 +62,6 @@ pub(super) struct Gate {
 
 /// A stranger whose bytes wait.
 enum Asked {
-    /// For where it comes from.
-    Peer,
     /// For the doorkeeper's answer.
     Verdict { serial: u32 },
     /// For its predecessor alone.
@@ -79,7 +75,6 @@ impl Gate {
             holdoffs: Holdoffs::new(plan.failures, HELD_OFF_ADDRESSES_MAX, key),
             plan,
             asked: HashMap::new(),
-            peers: HashMap::new(),
             last_serial: 0,
             grouping: Grouping::default(),
             expiries: BinaryHeap::new(),
@@ -89,7 +84,6 @@ impl Gate {
     /// The stranger has come in or gone: a verdict that is on its way is for nobody.
     pub(super) fn forget(&mut self, socket: Socket) {
         self.asked.remove(&socket);
-        self.peers.remove(&socket);
     }
 
     /// Takes a verdict in; says whether somebody waits for it.
@@ -103,20 +97,9 @@ impl Gate {
         }
     }
 
-    /// Takes in where a stranger comes from; says whether somebody waits for it.
-    fn on_peer(&mut self, socket: Socket, peer: Option<IpAddr>) -> bool {
-        let is_awaited = matches!(self.asked.get(&socket), Some(Asked::Peer));
-        if is_awaited {
-            self.asked.remove(&socket);
-            self.peers.insert(socket, peer);
-        }
-        is_awaited
-    }
-
     /// Gives back the memory of a storm that is over.
     pub(super) fn shrink(&mut self) {
         super::thrift::shrink_map(&mut self.asked);
-        super::thrift::shrink_map(&mut self.peers);
     }
 }
 
@@ -150,7 +133,7 @@ impl World {
                     None => return Err(self.ask(socket, connect, bytes, &chain, question)),
                 }
             }
-            Some(Asked::Peer | Asked::Verdict { .. }) => return Err(self.park(socket, bytes)),
+            Some(Asked::Verdict { .. }) => return Err(self.park(socket, bytes)),
             Some(Asked::Nothing(verdict)) => verdict.clone(),
         };
         match verdict {
@@ -217,23 +200,6 @@ impl World {
         })
     }
 
-    fn address_of(&self, socket: Socket) -> Option<IpAddr> {
-        let told = self.links.origins.get(&socket);
-        let told = told.and_then(|origin| origin.address).map(|one| one.ip());
-        let peers = self.gate.as_ref().map(|gate| &gate.peers);
-        told.or_else(|| peers?.get(&socket).copied().flatten())
-    }
-
-    /// A socket has said where it comes from; says whether it was asked for that here.
-    pub(super) fn on_peer_of_stranger(&mut self, socket: Socket, peer: Option<IpAddr>) -> bool {
-        let gate = self.gate.as_mut();
-        let is_awaited = gate.is_some_and(|gate| gate.on_peer(socket, peer));
-        if is_awaited {
-            self.behind.call_up(socket);
-        }
-        is_awaited
-    }
-
     /// What was verified by whoever ended TLS.
     fn certificate_of(&self, socket: Socket) -> Option<Certificate> {
         let boxed = |names: &[String]| names.iter().map(|name| Box::from(&**name)).collect();
@@ -263,28 +229,20 @@ impl World {
         chain: &Arc<Chain>,
         question: Box<Question>,
     ) -> Entrance {
+        let asked_count = self.gate.as_ref().map_or(0, |gate| gate.asked.len());
+        if asked_count >= ASKED_PER_SHARD_MAX {
+            self.book().bounds_hit.add(crate::bound::ASKED, 1);
+            return self.refuse_stranger(socket, connect, Refusal::Busy);
+        }
+        // Only who is worth the work is worth the question.
+        if let Some(entrance) = self.await_address(socket, bytes) {
+            return entrance;
+        }
         let (shard, now_millis) = (self.index, self.now_millis());
         let mailboxes = self.mailboxes.clone();
         let Some(gate) = self.gate.as_mut() else {
             return self.reject(socket, Close::Internal);
         };
-        if gate.asked.len() >= ASKED_PER_SHARD_MAX {
-            self.book().bounds_hit.add(crate::bound::ASKED, 1);
-            return self.refuse_stranger(socket, connect, Refusal::Busy);
-        }
-        let door = self.links.door(socket);
-        if question.address.is_none()
-            && !gate.peers.contains_key(&socket)
-            && !door.is_relayed()
-            && let Some(is_ipv6) = door.is_ipv6()
-        {
-            // Only who is worth the work is worth the question, and a balancer's own address
-            // stands for nobody.
-            gate.asked.insert(socket, Asked::Peer);
-            self.orders.push(Order::AskPeer { socket, is_ipv6 });
-            self.expect_connect(socket);
-            return self.park(socket, bytes);
-        }
         let group = question.address.map(|address| gate.grouping.of(address));
         if group.is_some_and(|group| gate.holdoffs.held(now_millis, &group).is_some()) {
             self.book().auth_held_off.add(1);
@@ -315,7 +273,7 @@ impl World {
     }
 
     /// Keeps what a stranger has sent until its answer is there; meanwhile nothing is read.
-    fn park(&mut self, socket: Socket, bytes: &[u8]) -> Entrance {
+    pub(super) fn park(&mut self, socket: Socket, bytes: &[u8]) -> Entrance {
         match self.await_connect(socket, bytes) {
             Entrance::Wait => Entrance::Behind,
             entrance => entrance,

@@ -46,11 +46,7 @@ impl World {
         };
         let will = session.will.map(|will| self.restore_will(*will, left_sec));
         let (will, will_tick) = will.unzip();
-        let is_unclaimed = session.record.whose == Whose::Unknown;
-        let user = match session.record.whose {
-            Whose::User(user) => Some(user),
-            Whose::Anonymous | Whose::Unknown => None,
-        };
+        let (user, is_unclaimed) = owner(session.record.whose);
         let at = self.clients.insert(Client {
             session: rules,
             id: session.client_id,
@@ -123,6 +119,15 @@ impl World {
     /// The tick of a second since 1970; the first one for what is past.
     fn tick_of(&self, sec: u32) -> u32 {
         after(0, sec.saturating_sub(self.base_sec))
+    }
+}
+
+/// A session's user, and whether it is not known whose it is.
+fn owner(whose: Whose) -> (Option<Box<str>>, bool) {
+    match whose {
+        Whose::User(user) => (Some(user), false),
+        Whose::Anonymous => (None, false),
+        Whose::Unknown => (None, true),
     }
 }
 

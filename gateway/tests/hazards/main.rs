@@ -7,6 +7,7 @@
 mod support;
 
 mod access;
+mod access_address;
 mod access_reload;
 mod backpressure;
 mod books;

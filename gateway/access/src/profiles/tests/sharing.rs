@@ -89,7 +89,7 @@ fn a_reload_applies_to_the_connected_one_by_one() {
         (true, false),
         "the old rules hold until then"
     );
-    assert_eq!(profiles.renew(&mut first, ops.subject), Ok(()));
+    assert_eq!(profiles.renew(&mut first, ops.subject, None), Ok(()));
     assert!(profiles.is_current(&first));
     assert_eq!(may(&profiles, &first), (false, true));
     assert_eq!(may(&profiles, &late), (true, false));
@@ -97,7 +97,7 @@ fn a_reload_applies_to_the_connected_one_by_one() {
         (profiles.len(), profiles.admit(&ops).expect("it is there")),
         (2, ProfileIndex::at(1))
     );
-    assert_eq!(profiles.renew(&mut late, ops.subject), Ok(()));
+    assert_eq!(profiles.renew(&mut late, ops.subject, None), Ok(()));
     assert_eq!((profiles.len(), &first), (1, &late));
 }
 
@@ -108,7 +108,7 @@ fn a_reload_that_finds_no_room_leaves_a_client_what_it_has() {
     let mut index = profiles.admit(&client).expect("there is room");
     profiles.set_rules(book(vec![], Deny));
     assert_eq!(
-        profiles.renew(&mut index, client.subject),
+        profiles.renew(&mut index, client.subject, None),
         Err(NoProfile::Full)
     );
     assert!(
