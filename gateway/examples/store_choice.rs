@@ -20,7 +20,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use tributary::store::{
     Op, Opened, QueueEntry, Recovered, SessionNumber, SessionRecord, Store, StoreHandle, StoreSink,
-    StoredGrant, Submitted,
+    StoredGrant, Submitted, Whose,
 };
 use tributary_proto::message::Message;
 use tributary_proto::version::{Qos, Version};
@@ -156,7 +156,7 @@ fn fill(folder: &Path, sessions: u64) -> Result<Vec<SessionNumber>, Failure> {
             ops.push(Op::SessionPut {
                 session,
                 client_id: client_id.into(),
-                record: RECORD,
+                record: Box::new(RECORD),
             });
         }
         bench.commit(ops)?;
@@ -299,6 +299,7 @@ const GRANT: StoredGrant = StoredGrant {
 
 const RECORD: SessionRecord = SessionRecord {
     version: Version::V5,
+    whose: Whose::Unknown,
     expiry_secs: SessionRecord::NEVER,
     disconnected_at_sec: None,
 };

@@ -1,6 +1,6 @@
 //! The command line, and the help that teaches it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -143,6 +143,9 @@ pub struct AclTestArgs {
     /// Rules that its token brings, as JSON, or @FILE with them
     #[arg(long, value_name = "JSON")]
     pub rules: Option<String>,
+    /// Where it comes from [default: that is not known]
+    #[arg(long, value_name = "A")]
+    pub address: Option<IpAddr>,
     /// The QoS of the message, or that is asked for
     #[arg(long, value_name = "N", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u8).range(0..=2))]

@@ -34,6 +34,8 @@ pub const LINK_BYTES: usize = 6;
 /// What it remembers beside that where a listener takes TLS; what that points to comes on top.
 pub const SEAL_BYTES: usize = 8;
 
+/// What it remembers of where a client comes from, where a rule asks for it and no balancer tells.
+pub const CLIENT_ADDRESS_BYTES: usize = 17;
 /// What it remembers of a client whose user or address has quotas.
 pub const OWNERS_BYTES: usize = 16;
 
@@ -116,14 +118,15 @@ pub const ASKED_PER_SHARD_MAX: usize = 16 << 10;
 pub const HELD_OFF_ADDRESSES_MAX: usize = 64 << 10;
 /// Ends of proofs on a shard below which it does not pay to look whose connections are gone.
 pub const EXPIRIES_SWEEP_MIN: usize = 1024;
-/// Wrong passwords of one address that are forgiven at once, and per minute.
+/// Wrong passwords of one address that are forgiven at once, and per minute. This and the next
+/// three unless the configuration says something else.
 pub const FAILURES_PER_MIN: u32 = 30;
 /// How long an address is held off the first time, at most, and when that is forgotten.
-pub const FAILURE_HOLD: Duration = Duration::from_secs(10);
+pub const FAILURE_HOLD_OFF_SECS: u64 = 10;
 /// See above.
-pub const FAILURE_HOLD_MAX: Duration = Duration::from_secs(10 * 60);
+pub const FAILURE_HOLD_OFF_SECS_MAX: u64 = 10 * 60;
 /// See above.
-pub const FAILURE_FORGIVE: Duration = Duration::from_secs(60 * 60);
+pub const FAILURE_FORGIVE_SECS: u64 = 60 * 60;
 /// Turns for which a newcomer waits while the connection that it takes over goes on talking.
 pub const BEHIND_TURNS_MAX: u8 = 64;
 /// Names of groups that a shard remembers for the messages in its sessions.

@@ -14,6 +14,7 @@
 //!
 //! `World` never touches a ring, and nothing but `turn.rs` awaits.
 
+mod addresses;
 mod admit;
 mod approach;
 mod behind;
@@ -248,8 +249,8 @@ impl Shard {
         let mut world = World::new(plan.world);
         world.shed = Shed::new(plan.shed);
         world.quota = Quota::new(plan.quota);
-        if world.quota.asks_address() {
-            world.links.remember_all();
+        if world.quota.asks_address() || world.permission.is_some() {
+            world.links.tell_addresses_apart();
         }
         let shard = Self {
             planes,

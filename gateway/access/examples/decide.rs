@@ -62,6 +62,7 @@ fn measure(profiles: &mut Profiles, ask: &Ask<'_>, rounds: u64) -> f64 {
         subject: CLIENT,
         groups: &[],
         claims: &[],
+        address: None,
     };
     let index = profiles.admit(&identity, None).expect("there is room");
     let run = |_| {

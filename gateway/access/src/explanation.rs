@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use crate::decision::{Ask, Decision, Why};
 use crate::own::OwnRules;
 use crate::request::Request;
-use crate::rule::{Action, Effect, Rule};
+use crate::rule::{Action, Effect, Networks, Rule};
 use crate::rulebook::{Outcome, Rulebook};
 use crate::subject::{Identity, Values};
 
@@ -175,6 +175,10 @@ impl Display for Line<'_> {
                 "decides, since a placeholder in it has no value that can stand in a level of a \
                  topic: {rule}"
             ),
+            Outcome::DecidesUnseen => write!(
+                f,
+                "decides, since it is not known where the client comes from: {rule}"
+            ),
             Outcome::OtherUser => write!(f, "the user does not fit {:?}", glob(&rule.user)),
             Outcome::OtherClient => {
                 write!(f, "the client id does not fit {:?}", glob(&rule.client))
@@ -184,6 +188,14 @@ impl Display for Line<'_> {
                 let (name, value) = &rule.claims[*place];
                 write!(f, "claim {name} is not {value:?}")
             }
+            Outcome::OtherAddress => {
+                write!(f, "the address is in none of {}", Networks(&rule.networks))
+            }
+            Outcome::UnknownAddress => write!(
+                f,
+                "it is not known where the client comes from, and this is for {} alone",
+                Networks(&rule.networks)
+            ),
             Outcome::OtherAction => write!(f, "it speaks of {} alone", rule.actions),
             Outcome::QosAbove => {
                 write!(f, "it speaks of nothing above QoS {}", rule.qos_max as u8)

@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::limits::{CLAIM_NAMES_MAX, GLOB_BYTES_MAX, RULES_MAX, TOPICS_PER_RULE_MAX};
+use crate::limits::{
+    CLAIM_NAMES_MAX, GLOB_BYTES_MAX, NETWORKS_PER_RULE_MAX, RULES_MAX, TOPICS_PER_RULE_MAX,
+};
 
 /// What is wrong with a list.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,6 +20,8 @@ pub enum RuleError {
 pub enum RuleFault {
     NoAction,
     GlobTooLong,
+    /// So many networks are more than the bound.
+    NetworkCount(usize),
     /// So many topics: none, or more than the bound.
     TopicCount(usize),
     /// A topic as written, and what is wrong with it.
@@ -61,6 +65,12 @@ impl Display for RuleFault {
                 write!(
                     f,
                     "a pattern for user or client is over {GLOB_BYTES_MAX} bytes"
+                )
+            }
+            RuleFault::NetworkCount(count) => {
+                write!(
+                    f,
+                    "{count} networks are too many: {NETWORKS_PER_RULE_MAX} is the bound"
                 )
             }
             RuleFault::TopicCount(0) => f.write_str("it names no topic: write \"#\" for all"),
@@ -146,6 +156,14 @@ mod tests {
             user: Some("u".repeat(GLOB_BYTES_MAX + 1)),
             ..topic("#")
         };
+        let far = Rule {
+            networks: vec!["10.0.0.0/8".parse().unwrap(); NETWORKS_PER_RULE_MAX + 1],
+            ..topic("#")
+        };
+        assert_eq!(
+            said(far),
+            "rule 2: 257 networks are too many: 256 is the bound"
+        );
         assert_eq!(
             said(long),
             "rule 2: a pattern for user or client is over 256 bytes"

@@ -4,6 +4,8 @@
 pub const RULES_MAX: usize = 1 << 12;
 /// Topics of one rule.
 pub const TOPICS_PER_RULE_MAX: usize = 1 << 8;
+/// Networks of one rule.
+pub const NETWORKS_PER_RULE_MAX: usize = 1 << 8;
 /// Bytes of a glob. A match costs at most this times the length of the id looked at.
 pub const GLOB_BYTES_MAX: usize = 1 << 8;
 /// Different claims that the placeholders of one list name.

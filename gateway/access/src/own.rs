@@ -84,6 +84,11 @@ impl OwnRules {
         &self.text
     }
 
+    /// Whether one of them asks where the client comes from.
+    pub fn judge_addresses(&self) -> bool {
+        self.book.judges_addresses()
+    }
+
     pub(crate) fn book(&self) -> &Rulebook {
         &self.book
     }

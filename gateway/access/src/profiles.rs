@@ -3,7 +3,7 @@
 //! Two clients are of one kind when they have the same groups and claims, brought the same rules of
 //! their own, and the same rules of both lists concern them. A client carries the profile's index;
 //! its id and user come in with each question. What is left for a decision are placeholders and
-//! topics: users, ids, groups and claims were looked at when the client came.
+//! topics: users, ids, groups, claims and addresses were looked at when the client came.
 //!
 //! ```text
 //!   CONNECT --admit--> index --decide--> Decision      set_rules: profiles of the old list go on
@@ -11,6 +11,7 @@
 //!                        +--+ renew      --release-->
 //! ```
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -238,6 +239,7 @@ impl Profiles {
         &mut self,
         index: &mut ProfileIndex,
         subject: Subject<'_>,
+        address: Option<IpAddr>,
     ) -> Result<(), NoProfile> {
         if self.is_current(index) {
             return Ok(());
@@ -251,6 +253,7 @@ impl Profiles {
             subject,
             groups: &groups,
             claims: &claims,
+            address,
         };
         let renewed = self.admit(&identity, own.as_ref())?;
         self.release(std::mem::replace(index, renewed));
@@ -296,6 +299,11 @@ impl Profiles {
     #[inline]
     pub fn judges_receiving(&self, index: &ProfileIndex) -> bool {
         self.profile(index).lists().judge_receiving()
+    }
+
+    /// Whether the present rules ask where clients come from.
+    pub fn judges_addresses(&self) -> bool {
+        self.rules.judges_addresses()
     }
 
     fn profile(&self, index: &ProfileIndex) -> &Profile {

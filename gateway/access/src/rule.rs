@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use tributary_proto::version::Qos;
+use tributary_transport::proxy::Network;
 
 /// What a rule says about those whom it concerns.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,7 +116,9 @@ impl Display for Actions {
 
 /// One rule: whom it concerns, what of theirs, and what it says.
 ///
-/// It concerns a client that fits *all* matchers given; one that has no user fits no `user`.
+/// It concerns a client that fits *all* matchers given; one that has no user fits no `user`. Of a
+/// client whose address is not known a rule with networks that denies is about it too, and one
+/// that allows is not: nobody gains by hiding.
 /// [`Rule::new`] concerns everybody.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rule {
@@ -128,6 +131,8 @@ pub struct Rule {
     pub group: Option<String>,
     /// Claims, by name, that must have exactly this value.
     pub claims: Vec<(String, String)>,
+    /// Networks; the client must come from one of them if there are any.
+    pub networks: Vec<Network>,
     pub actions: Actions,
     /// The rule is about requests up to this QoS and says nothing of higher ones.
     pub qos_max: Qos,
@@ -145,6 +150,7 @@ impl Rule {
             client: None,
             group: None,
             claims: Vec::new(),
+            networks: Vec::new(),
             actions,
             qos_max: Qos::ExactlyOnce,
             topics: topics.iter().map(|topic| topic.to_string()).collect(),
@@ -167,10 +173,25 @@ impl Display for Rule {
         for (name, value) in &self.claims {
             write!(f, " claim {name} = {value:?}")?;
         }
+        if !self.networks.is_empty() {
+            write!(f, " address {}", Networks(&self.networks))?;
+        }
         if self.qos_max != Qos::ExactlyOnce {
             write!(f, " up to QoS {}", self.qos_max as u8)?;
         }
         write!(f, " of {:?}", self.topics)
+    }
+}
+
+/// Networks as a list in words.
+pub(crate) struct Networks<'a>(pub(crate) &'a [Network]);
+
+impl Display for Networks<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for (place, network) in self.0.iter().enumerate() {
+            write!(f, "{}{network}", if place == 0 { "" } else { ", " })?;
+        }
+        Ok(())
     }
 }
 
@@ -209,11 +230,12 @@ mod tests {
         rule.user = Some("ann*".into());
         rule.group = Some("ops".into());
         rule.claims = vec![("site".into(), "north".into())];
+        rule.networks = ["10.0.0.0/8", "::1"].map(|one| one.parse().unwrap()).into();
         rule.qos_max = Qos::AtLeastOnce;
         assert_eq!(
             rule.to_string(),
             "deny publish, retain user \"ann*\" group \"ops\" claim site = \"north\" \
-             up to QoS 1 of [\"a/%c\", \"eq #\"]"
+             address 10.0.0.0/8, ::1/128 up to QoS 1 of [\"a/%c\", \"eq #\"]"
         );
     }
 }

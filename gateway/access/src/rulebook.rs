@@ -29,9 +29,11 @@
 //! [`crate::subject`]), an allowing rule takes in nothing, and a denying rule takes in everything
 //! from that level on: the choice of a client id must never gain anything.
 
+use std::net::IpAddr;
+
 use crate::fault::{RuleError, RuleFault};
 use crate::glob;
-use crate::limits::{GLOB_BYTES_MAX, RULES_MAX, TOPICS_PER_RULE_MAX};
+use crate::limits::{GLOB_BYTES_MAX, NETWORKS_PER_RULE_MAX, RULES_MAX, TOPICS_PER_RULE_MAX};
 use crate::pattern::{Fit, Pattern};
 use crate::request::Request;
 use crate::rule::{Action, Actions, Effect, Rule};
@@ -65,11 +67,16 @@ pub(crate) enum Outcome {
     Decides,
     /// It denies since a placeholder of it has no usable value.
     DecidesBlindly,
+    /// It denies since it is not known where the client comes from.
+    DecidesUnseen,
     OtherUser,
     OtherClient,
     NotInGroup,
     /// By its place among the rule's claims.
     OtherClaim(usize),
+    OtherAddress,
+    /// It would allow, if it were known where the client comes from.
+    UnknownAddress,
     OtherAction,
     QosAbove,
     OtherTopic,
@@ -83,7 +90,10 @@ impl Outcome {
     /// Whether no rule below is asked.
     #[inline]
     pub(crate) fn is_final(self) -> bool {
-        matches!(self, Outcome::Decides | Outcome::DecidesBlindly)
+        matches!(
+            self,
+            Outcome::Decides | Outcome::DecidesBlindly | Outcome::DecidesUnseen
+        )
     }
 }
 
@@ -110,6 +120,11 @@ impl Rulebook {
     /// The rules as they were written.
     pub fn rules(&self) -> &[Rule] {
         &self.sources
+    }
+
+    /// Whether a rule asks where clients come from.
+    pub fn judges_addresses(&self) -> bool {
+        (0..self.sources.len()).any(|index| self.asks_address(index))
     }
 
     /// Whether a rule speaks of messages on their way to a client.
@@ -173,8 +188,15 @@ impl Rulebook {
                     Outcome::OtherTopic
                 }
             }
+            Outcome::Decides if identity.address.is_none() && self.asks_address(index) => {
+                Outcome::DecidesUnseen
+            }
             outcome => outcome,
         }
+    }
+
+    fn asks_address(&self, index: usize) -> bool {
+        !self.sources[index].networks.is_empty()
     }
 }
 
@@ -189,6 +211,9 @@ impl Compiled {
             if glob.len() > GLOB_BYTES_MAX {
                 return Err(wrong(RuleFault::GlobTooLong));
             }
+        }
+        if rule.networks.len() > NETWORKS_PER_RULE_MAX {
+            return Err(wrong(RuleFault::NetworkCount(rule.networks.len())));
         }
         if rule.actions.is_empty() {
             return Err(wrong(RuleFault::NoAction));
@@ -258,5 +283,22 @@ fn mismatch(rule: &Rule, identity: &Identity<'_>) -> Option<Outcome> {
         claim.is_some_and(|(_, known)| known == value)
     };
     let other = rule.claims.iter().position(|claim| !has(claim));
-    other.map(Outcome::OtherClaim)
+    other
+        .map(Outcome::OtherClaim)
+        .or_else(|| other_address(rule, identity.address))
+}
+
+/// Why a client from there does not fit, if it does not. What denies fits whoever may be meant.
+fn other_address(rule: &Rule, address: Option<IpAddr>) -> Option<Outcome> {
+    if rule.networks.is_empty() {
+        return None;
+    }
+    match address {
+        Some(address) => {
+            let mut networks = rule.networks.iter();
+            let is_in_one = networks.any(|network| network.contains(address));
+            (!is_in_one).then_some(Outcome::OtherAddress)
+        }
+        None => (rule.effect == Effect::Allow).then_some(Outcome::UnknownAddress),
+    }
 }

@@ -1,5 +1,7 @@
 //! Who asks, and what the placeholders of a rule stand for in that client's case.
 
+use std::net::IpAddr;
+
 /// The two names that differ from client to client of one kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Subject<'a> {
@@ -15,6 +17,8 @@ pub struct Identity<'a> {
     pub groups: &'a [&'a str],
     /// By name; of two with one name the first counts.
     pub claims: &'a [(&'a str, &'a str)],
+    /// Where it comes from; `None` where that is not known, as of a peer of a Unix socket.
+    pub address: Option<IpAddr>,
 }
 
 /// What a placeholder stands for.

@@ -72,6 +72,7 @@ fn decisions_allocate_nothing() {
             subject,
             groups: &[],
             claims: &[("site", "north")],
+            address: None,
         };
         let index = profiles.admit(&identity, None).expect("there is room");
         let mut decided = 0;

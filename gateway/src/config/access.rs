@@ -9,6 +9,7 @@ use tributary_access::rule::{Action, Actions, Effect, Rule};
 use tributary_access::rulebook::Rulebook;
 use tributary_identity::Template;
 use tributary_proto::version::Qos;
+use tributary_transport::proxy::Network;
 
 use super::document;
 use super::faults::{Faults, Place, suggest};
@@ -152,6 +153,7 @@ fn rule(mut section: Section<'_>) -> Option<Rule> {
     let (user, client, group) = (text("user"), text("client"), text("group"));
     let claims = section.map("claims").into_iter();
     let claims = claims.map(|(name, value, _)| (name, value)).collect();
+    let networks = networks(&mut section);
     let qos_max = section.number("qos_max", 0..=2).unwrap_or(2);
     let rule = Rule {
         effect,
@@ -159,6 +161,7 @@ fn rule(mut section: Section<'_>) -> Option<Rule> {
         client,
         group,
         claims,
+        networks,
         actions,
         qos_max: Qos::from_bits(qos_max as u8).unwrap_or(Qos::ExactlyOnce),
         topics: topics.unwrap_or_default(),
@@ -167,6 +170,29 @@ fn rule(mut section: Section<'_>) -> Option<Rule> {
     let is_right = topics_place.is_some_and(|place| is_right(&rule, place, &mut section));
     section.close();
     is_right.then_some(rule)
+}
+
+/// Where those come from whom the rule concerns; everywhere where it does not say.
+fn networks(section: &mut Section<'_>) -> Vec<Network> {
+    let right = "write networks as in \"10.0.0.0/8\" or \"2001:db8::/32\", or single addresses";
+    let Some((words, place)) = section.texts("address") else {
+        return Vec::new();
+    };
+    if words.is_empty() {
+        let wrong = "is empty: the rule would be about nobody";
+        section.fault(place.clone(), "address", wrong, right);
+    }
+    let mut networks = Vec::new();
+    for word in &words {
+        match word.parse::<Network>() {
+            Ok(network) => networks.push(network),
+            Err(fault) => {
+                let wrong = format!("\"{}\": {fault}", word.escape_debug());
+                section.fault(place.clone(), "address", wrong, right);
+            }
+        }
+    }
+    networks
 }
 
 /// What the rule says, and of which actions.

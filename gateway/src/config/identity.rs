@@ -7,11 +7,13 @@
 
 use std::path::PathBuf;
 
+use tributary_access::holdoffs;
 use tributary_identity::certificate::UserTemplate;
 use tributary_identity::jwt::{Algorithm, TokenFrom};
 
 use super::databases::{Mysql, Redis, mysql, redis};
 use super::faults::{Place, suggest};
+use super::hold_offs;
 use super::hook::{Hook, hook};
 use super::section::Section;
 use super::settings::{Address, Listener, Token};
@@ -46,6 +48,8 @@ pub struct Identity {
     pub chain: Option<Vec<Method>>,
     /// Threads that check passwords and tokens.
     pub workers: u16,
+    /// From when on an address that shows wrong passwords is turned away, and for how long.
+    pub failures: holdoffs::Terms,
     pub users_file: Option<PathBuf>,
     /// How the user is made of the names in a certificate.
     pub certificate_user: String,
@@ -104,6 +108,7 @@ impl Method {
 pub(super) fn identity(auth: &mut Section<'_>, is_anonymous: bool, has_access: bool) -> Identity {
     let chain = methods(auth, "chain");
     let workers = auth.number("workers", 1..=64).unwrap_or(1);
+    let failures = hold_offs::failures(auth);
     let users_file = named(auth, "users", |section| {
         section.require("file", "name a file that `tributary passwd` writes");
         section.text("file").map(|(path, _)| PathBuf::from(path))
@@ -119,6 +124,7 @@ pub(super) fn identity(auth: &mut Section<'_>, is_anonymous: bool, has_access: b
             false => chain.map(|(chain, _)| chain),
         },
         workers: workers as u16,
+        failures,
         users_file,
         certificate_user: certificate_user.unwrap_or_else(|| CERTIFICATE_USER.to_string()),
         jwt,

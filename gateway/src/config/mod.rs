@@ -21,6 +21,7 @@ mod environment;
 mod faults;
 mod groups;
 mod hook;
+mod hold_offs;
 mod identity;
 mod listeners;
 mod mqtt;

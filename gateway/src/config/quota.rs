@@ -1,14 +1,12 @@
 //! `[quota.NAME]`: how much one client, one user, one address and the whole node may take.
 
-use std::time::Duration;
-
 use tributary_access::accounts;
 use tributary_access::address::Grouping;
-use tributary_access::holdoffs;
 use tributary_access::meter;
 use tributary_access::rate::Rate;
 
 use super::faults::suggest;
+use super::hold_offs;
 use super::mqtt::{PACKET_BYTES_LEAST, PACKET_BYTES_LIMIT};
 use super::section::Section;
 use super::sections::CONNECTIONS_MAX;
@@ -19,7 +17,6 @@ const NAMES: [&str; 5] = ["client", "user", "address", "node", "flapping"];
 /// Beyond it a rate bounds nothing, and up to here every rate can be kept exactly.
 const RATE_MAX: u64 = 1 << 26;
 const BURST_MAX: u64 = u32::MAX as u64;
-const DAY_SECS: u64 = 24 * 3_600;
 
 /// The keys of a rate: what is allowed per second, and at once.
 type RateKeys = (&'static str, &'static str);
@@ -56,7 +53,7 @@ pub(super) fn quota(top: &mut Section<'_>, mqtt: &mut Mqtt, listeners: &mut [Lis
                 section.forbid("connects_per_sec", "stands elsewhere", right);
                 terms.node = flow(&mut section);
             }
-            "flapping" => terms.flapping = flapping(&mut section),
+            "flapping" => terms.flapping = hold_offs::flapping(&mut section),
             _ => {
                 let place = section.place.clone();
                 section.fault(place, "", "unknown section", suggest(&name, &NAMES));
@@ -146,23 +143,4 @@ fn grouping(section: &mut Section<'_>) -> Grouping {
     let ipv4_bits = section.number("ipv4_bits", 0..=32).unwrap_or(32);
     let ipv6_bits = section.number("ipv6_bits", 0..=128).unwrap_or(64);
     Grouping::new(ipv4_bits as u8, ipv6_bits as u8).unwrap_or_default()
-}
-
-fn flapping(section: &mut Section<'_>) -> Option<holdoffs::Terms> {
-    let connects = section.number("connects", 1..=1_000_000).unwrap_or(15);
-    let within_secs = section.number("within_secs", 1..=DAY_SECS).unwrap_or(60);
-    let place = section.place_of("hold_off_secs_max");
-    let first_secs = section.number("hold_off_secs", 1..=DAY_SECS).unwrap_or(60);
-    let longest_secs = section.number("hold_off_secs_max", 1..=DAY_SECS);
-    let longest_secs = longest_secs.unwrap_or_else(|| first_secs.max(600));
-    if longest_secs < first_secs {
-        let wrong = format!("is {longest_secs}, and the first hold-off is {first_secs}");
-        let right = "let it be at least hold_off_secs";
-        section.fault(place, "hold_off_secs_max", wrong, right);
-    }
-    let secs = Duration::from_secs;
-    let rate = Rate::per(connects, secs(within_secs), connects as u32).ok()?;
-    let (first, longest) = (secs(first_secs), secs(longest_secs));
-    // Who has behaved for as long as the longest hold-off begins anew.
-    holdoffs::Terms::new(rate, first, longest, longest)
 }

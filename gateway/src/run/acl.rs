@@ -44,6 +44,7 @@ pub fn acl_test(args: &AclTestArgs) -> Result<bool, Refusal> {
         },
         groups: &groups,
         claims: &claims,
+        address: args.address,
     };
     let ask = Ask {
         action: args.action,

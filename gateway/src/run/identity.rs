@@ -65,6 +65,7 @@ impl Identity {
                 chains,
                 client_id: access.and_then(|access| access.client_id.clone()),
                 keeps_users_apart: takeover == Takeover::SameUser,
+                failures: settings.identity.failures,
             }),
             proofs,
             service: Some(service),

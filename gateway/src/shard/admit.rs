@@ -1,6 +1,7 @@
 //! Accept: reads the CONNECT of a stranger, finds its home, lets it in or turns it away.
 
 use std::mem;
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
 use tributary_access::subject::{Identity, Subject};
@@ -122,7 +123,8 @@ impl World {
             gate.forget(socket);
         }
         self.links.origins.remove(&socket);
-        self.quota.forget(socket, self.now_tick);
+        self.links.addresses.forget(socket);
+        self.quota.drop_claim(self.now_tick);
         self.links.certificates.remove(&socket);
         self.departures.remove(&socket);
     }
@@ -162,6 +164,9 @@ impl World {
         if self.draining {
             return self.refuse(socket, connect.version, Reason::ServerUnavailable);
         }
+        if let Some(entrance) = self.await_needed_address(socket, bytes) {
+            return entrance;
+        }
         if admission.has_method {
             return self.begin_proof(
                 socket,
@@ -192,6 +197,7 @@ impl World {
         if let Some(gate) = self.gate.as_mut() {
             gate.forget(socket);
         }
+        let address = self.address_of(socket);
         let whole = proof.clone();
         let shown = Shown::of(connect, whole.as_ref());
         let own = whole.as_ref().and_then(|proof| proof.rules.as_ref());
@@ -202,6 +208,7 @@ impl World {
             },
             groups: &shown.groups,
             claims: &shown.claims,
+            address,
         };
         let earlier = self.clients.by_id(connect.client_id);
         if self.is_another_users(earlier, identity.subject.user) {
@@ -227,12 +234,13 @@ impl World {
         pass: &mut Pass,
         connect_bytes: usize,
     ) -> Entrance {
+        let address = self.address_of(socket);
         let earlier = self.clients.by_id(connect.client_id);
         if self.is_door_full(socket, earlier) {
             self.book().bounds_hit.add(crate::bound::LISTENER, 1);
             return self.turn_away_for(Overload::Table, socket, connect.version, 0);
         }
-        if let Some(out) = self.turn_away_over_quota(socket, connect, &proof, earlier) {
+        if let Some(out) = self.turn_away_over_quota(socket, connect, &proof, earlier, address) {
             return out;
         }
         if let Some(index) = earlier {
@@ -263,7 +271,7 @@ impl World {
                     // It is told that there is no session once there is none on disk either.
                     self.keeper.touch(at.index);
                 }
-                self.after_entry(at, connect, admission.version);
+                self.after_entry(at, connect, address);
                 Entrance::In {
                     index: at.index,
                     connect_bytes,
@@ -371,7 +379,7 @@ impl World {
     }
 
     /// What every client that came in leads to.
-    fn after_entry(&mut self, at: ClientRef, connect: &Connect<'_>, version: Version) {
+    fn after_entry(&mut self, at: ClientRef, connect: &Connect<'_>, asked: Option<IpAddr>) {
         self.quota.seat(at.index);
         let due_tick = self.clients.find(at).and_then(|client| client.due_tick());
         if let Some(tick) = due_tick {
@@ -400,15 +408,13 @@ impl World {
         }
         self.online_count += 1;
         let book = self.book();
-        book.connects.add(version_index(version), 1);
+        book.connects.add(version_index(connect.version), 1);
         book.connections.add(1);
         let client = self.clients.look(at.index);
-        let address = client
-            .and_then(Client::address)
-            .map(tracing::field::display);
+        let asked = || asked.map(|address| address.to_string());
         tracing::debug!(
             client = connect.client_id,
-            address,
+            address = self.whence(at.index).or_else(asked).as_deref(),
             certificate = client.and_then(Client::certified_name),
             shard = self.index,
             "connected"
@@ -479,7 +485,7 @@ impl World {
             Box::new(Extra {
                 user,
                 expires_sec,
-                is_restored: false,
+                is_unclaimed: false,
                 will,
                 will_tick: 0,
                 number,

@@ -11,7 +11,6 @@ use tributary_transport::websocket::{Decoder, Idle, encode};
 
 use super::admit::Entrance;
 use super::link::{Link, Stage};
-use super::quota;
 use super::seals::Sealed;
 use super::world::{Socket, World};
 
@@ -42,7 +41,6 @@ pub(super) struct Passage {
     origin: Option<Box<Origin>>,
     certificate: Option<Box<PeerName>>,
     foreword: Vec<u8>,
-    address: Option<quota::Owner>,
     sealed: Option<Sealed>,
 }
 
@@ -69,7 +67,6 @@ impl World {
             origin: self.links.origins.remove(&socket),
             certificate: self.links.certificates.remove(&socket),
             foreword,
-            address: self.quota.take_address(socket),
             sealed,
         }))
     }
@@ -87,7 +84,6 @@ impl World {
             .certificates
             .extend(passage.certificate.map(|names| (socket, names)));
         self.links.foreword = passage.foreword;
-        self.quota.put_address(socket, passage.address);
         if let Some(sealed) = passage.sealed {
             self.reassembly_bytes += self.seals.put_sealed(socket, sealed);
         }
@@ -97,6 +93,7 @@ impl World {
     pub(super) fn take_origin(&mut self, socket: Socket) -> Option<Box<Origin>> {
         let origin = self.links.origins.remove(&socket);
         let names = self.links.certificates.remove(&socket);
+        self.links.addresses.forget(socket);
         let Some(name) = names.and_then(|names| names.common_name) else {
             return origin;
         };
@@ -298,9 +295,6 @@ impl World {
             address: header.source(),
             tls_client_name: header.tls_client_name().map(Box::from),
         };
-        // A balancer that speaks for itself is no device, and has no quota.
-        let address = origin.address.map(|address| address.ip());
-        self.quota.note_address(socket, address);
         if origin.address.is_some() || origin.tls_client_name.is_some() {
             self.links.origins.insert(socket, Box::new(origin));
         }

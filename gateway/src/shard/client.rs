@@ -81,8 +81,8 @@ pub(super) struct Extra {
     pub user: Option<Box<str>>,
     /// When that proof ends, in seconds since 1970; 0 for never.
     pub expires_sec: u32,
-    /// Its session is from before a restart: whose it was is not known.
-    pub is_restored: bool,
+    /// Its session is from before a restart, and the store does not say whose it was.
+    pub is_unclaimed: bool,
     /// What is published when it goes without a word.
     pub will: Option<Box<Will>>,
     /// When the will is due; while not connected.
@@ -203,8 +203,8 @@ impl Client {
     }
 
     /// Whether it is not known whose its session is.
-    pub(super) fn is_restored(&self) -> bool {
-        self.extra.as_ref().is_some_and(|extra| extra.is_restored)
+    pub(super) fn is_unclaimed(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| extra.is_unclaimed)
     }
 
     /// Counts a read; says whether the client talks so often that a multishot receive pays.

@@ -11,7 +11,7 @@ use tributary_proto::version::Version;
 
 use super::client::{Client, Paused, Reading, after};
 use super::frames::farewell;
-use super::world::{Order, World, context};
+use super::world::{Order, Socket, World, context};
 use crate::store::Op;
 
 /// Ends a client's connection; its session stays as long as was agreed.
@@ -21,7 +21,7 @@ pub(super) fn end(world: &mut World, index: u32, close: Close) {
         return;
     }
     world.wheel.take(&mut world.clients, index);
-    record(world, close, Some(index));
+    record(world, close, Whom::Client(index));
     world.online_count -= 1;
     world.book().connections.sub(1);
     world.connected.fetch_sub(1, Ordering::Relaxed);
@@ -152,8 +152,15 @@ pub(super) fn forget(world: &mut World, index: u32) {
     world.pass_on(orphans);
 }
 
+/// Whose connection ends.
+#[derive(Clone, Copy)]
+pub(super) enum Whom {
+    Client(u32),
+    Stranger(Socket),
+}
+
 /// Counts the end of a connection and writes its line.
-pub(super) fn record(world: &mut World, close: Close, index: Option<u32>) {
+pub(super) fn record(world: &mut World, close: Close, whom: Whom) {
     world.book().disconnects.add(close.index(), 1);
     let detail = match close {
         Close::Malformed(how) => {
@@ -162,16 +169,32 @@ pub(super) fn record(world: &mut World, close: Close, index: Option<u32>) {
         }
         _ => "",
     };
-    let budget = &mut world.log_budget;
-    let client = index.and_then(|index| world.clients.look(index));
+    let is_quiet = close.loudness() == Loudness::Quiet;
+    let now_sec = world.now_sec();
+    if !is_quiet && !world.log_budget.allows(now_sec) {
+        return;
+    }
+    let client = match whom {
+        Whom::Client(index) => world.clients.look(index),
+        Whom::Stranger(_) => None,
+    };
+    let whence = || match whom {
+        Whom::Client(index) => world.whence(index),
+        Whom::Stranger(socket) => world.whence_stranger(socket),
+    };
     let id = client.map_or("", |client| &*client.id);
     let (reason, shard) = (close.name(), world.index);
-    let address = client.and_then(Client::address);
-    let address = address.map(tracing::field::display);
     match close.loudness() {
-        Loudness::Quiet => tracing::debug!(client = id, address, reason, shard, "disconnected"),
-        _ if !budget.allows(world.now_tick / crate::limits::TICKS_PER_SEC) => {}
+        Loudness::Quiet => {
+            let address = tracing::enabled!(tracing::Level::DEBUG)
+                .then(whence)
+                .flatten();
+            let address = address.as_deref();
+            tracing::debug!(client = id, address, reason, shard, "disconnected");
+        }
         Loudness::Notice => {
+            let address = whence();
+            let address = address.as_deref();
             tracing::info!(client = id, address, reason, detail, shard, "disconnected");
         }
         Loudness::Fault => {

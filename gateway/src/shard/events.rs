@@ -11,6 +11,7 @@ use super::admit::Entrance;
 use super::approach::Departure;
 use super::client::{Listed, Paused, Reading};
 use super::clients::ClientRef;
+use super::close::Whom;
 use super::owners::Owner;
 use super::world::{Socket, World};
 use super::{Parcel, Shard};
@@ -78,11 +79,12 @@ impl Shard {
         let door = self.plane(socket.ring).doors[listener];
         self.world.links.begin(socket, door);
         let door = self.world.links.door(socket);
-        let asks_address = door.is_relayed() || self.world.quota.asks_address();
+        // A balancer must be one; where others come from is asked when they have said who they are.
+        let is_relayed = door.is_relayed();
         if door.is_secure() {
             self.world.seals.begin(socket);
         }
-        match (asks_address, door.is_ipv6()) {
+        match (is_relayed, door.is_ipv6()) {
             (true, Some(is_ipv6)) => {
                 self.plane(socket.ring)
                     .ring
@@ -97,27 +99,23 @@ impl Shard {
         if self.inquiries.on_address(socket, result.ok()) {
             return;
         }
-        let peer = result.as_ref().ok().map(SocketAddr::ip);
-        if self.world.on_peer_of_stranger(socket, peer) {
-            return;
-        }
+        let world = &mut self.world;
+        let is_relayed = world.links.door(socket).is_relayed();
+        let must_say = world.links.addresses.is_awaited(socket) && world.quota.asks_address();
         match result {
-            Ok(peer) => self.greet_from(socket, Some(peer.ip())),
+            Ok(peer) if is_relayed => self.greet_from(socket, Some(peer.ip())),
             // Most often it has gone already; whoever cannot be told from a stranger is none of
-            // those who may speak for others.
-            Err(_) => {
-                super::close::record(&mut self.world, Close::PeerReset, None);
+            // those who may speak for others, and cannot be counted by its address.
+            Err(_) if is_relayed || must_say => {
+                super::close::record(world, Close::PeerReset, Whom::Stranger(socket));
                 self.drop_stranger(socket);
             }
+            result => world.on_peer_of_stranger(socket, result.ok().map(|peer| peer.ip())),
         }
     }
 
-    /// Reads from a peer that may speak for others, or whose address counts.
+    /// Reads from a peer that may speak for others.
     fn greet_from(&mut self, socket: Socket, peer: Option<IpAddr>) {
-        self.world.quota.note_address(socket, peer);
-        if !self.world.links.door(socket).is_relayed() {
-            return self.greet(socket);
-        }
         match self.world.on_peer(socket, peer) {
             true => self.greet(socket),
             false => self.act_on(socket, Some(Entrance::Out)),
@@ -234,7 +232,7 @@ impl Shard {
                 }
             }
             (Owner::Stranger, Some(close)) => {
-                super::close::record(&mut self.world, close, None);
+                super::close::record(&mut self.world, close, Whom::Stranger(socket));
                 self.drop_stranger(socket);
             }
             (Owner::Stranger, None) => self.plane(socket.ring).ring.receive_armed(socket.conn),
@@ -271,7 +269,7 @@ impl Shard {
     fn act_on(&mut self, socket: Socket, entrance: Option<Entrance>) {
         let foreword = mem::take(&mut self.world.links.foreword);
         let Some(entrance) = entrance else {
-            super::close::record(&mut self.world, Close::Internal, None);
+            super::close::record(&mut self.world, Close::Internal, Whom::Stranger(socket));
             return self.drop_stranger(socket);
         };
         match entrance {
@@ -333,7 +331,7 @@ impl Shard {
                     true => Close::TlsUnfinished,
                     false => Close::ConnectDeadline,
                 };
-                super::close::record(&mut self.world, close, None);
+                super::close::record(&mut self.world, close, Whom::Stranger(socket));
                 self.drop_stranger(socket);
             }
             Owner::Leaving if self.world.has_left_late(socket) => self.leave_now(socket),

@@ -12,11 +12,9 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tributary_access::address::{AddressGroup, Grouping};
 use tributary_access::holdoffs::{Holdoffs, Terms};
-use tributary_access::rate::Rate;
 use tributary_identity::{
     Certificate, Chain, Doorkeeper, Password, Proven, Question, Refusal, Template, Verdict,
 };
@@ -30,12 +28,10 @@ use super::admit::Entrance;
 use super::client::Client;
 use super::clients::ClientRef;
 use super::prove::Proof;
-use super::world::{Order, Socket, World};
-use crate::limits::{
-    ASKED_PER_SHARD_MAX, EXPIRIES_SWEEP_MIN, FAILURE_FORGIVE, FAILURE_HOLD, FAILURE_HOLD_MAX,
-    FAILURES_PER_MIN, HELD_OFF_ADDRESSES_MAX, TICK,
-};
+use super::world::{Socket, World};
+use crate::limits::{ASKED_PER_SHARD_MAX, EXPIRIES_SWEEP_MIN, HELD_OFF_ADDRESSES_MAX, TICK};
 use crate::mailbox::{Chains, Note};
+use crate::store::Whose;
 
 /// What all shards ask.
 #[derive(Clone)]
@@ -48,14 +44,14 @@ pub struct GatePlan {
     pub client_id: Option<Template>,
     /// Whether a client id stays with its user as long as there is a session.
     pub keeps_users_apart: bool,
+    /// When addresses that show wrong passwords are held off.
+    pub failures: Terms,
 }
 
 /// What a shard knows of who is asked about.
 pub(super) struct Gate {
     plan: GatePlan,
     asked: HashMap<Socket, Asked>,
-    /// Where strangers come from whose sockets were asked; `None` where they would not say.
-    peers: HashMap<Socket, Option<IpAddr>>,
     last_serial: u32,
     /// Addresses that have shown wrong passwords too often.
     holdoffs: Holdoffs<AddressGroup>,
@@ -67,8 +63,6 @@ pub(super) struct Gate {
 
 /// A stranger whose bytes wait.
 enum Asked {
-    /// For where it comes from.
-    Peer,
     /// For the doorkeeper's answer.
     Verdict { serial: u32 },
     /// For its predecessor alone.
@@ -78,17 +72,11 @@ enum Asked {
 impl Gate {
     /// Nobody outside should know `key`.
     pub(super) fn new(plan: GatePlan, key: u64) -> Self {
-        let per_min = u64::from(FAILURES_PER_MIN);
-        let minute = Duration::from_secs(60);
-        let rate = Rate::per(per_min, minute, FAILURES_PER_MIN).expect("limits.rs is in bounds");
-        let terms = Terms::new(rate, FAILURE_HOLD, FAILURE_HOLD_MAX, FAILURE_FORGIVE);
-        let terms = terms.expect("limits.rs is in bounds");
         Self {
+            holdoffs: Holdoffs::new(plan.failures, HELD_OFF_ADDRESSES_MAX, key),
             plan,
             asked: HashMap::new(),
-            peers: HashMap::new(),
             last_serial: 0,
-            holdoffs: Holdoffs::new(terms, HELD_OFF_ADDRESSES_MAX, key),
             grouping: Grouping::default(),
             expiries: BinaryHeap::new(),
             has_told_of_rules: false,
@@ -98,7 +86,6 @@ impl Gate {
     /// The stranger has come in or gone: a verdict that is on its way is for nobody.
     pub(super) fn forget(&mut self, socket: Socket) {
         self.asked.remove(&socket);
-        self.peers.remove(&socket);
     }
 
     /// Takes a verdict in; says whether somebody waits for it.
@@ -112,20 +99,9 @@ impl Gate {
         }
     }
 
-    /// Takes in where a stranger comes from; says whether somebody waits for it.
-    fn on_peer(&mut self, socket: Socket, peer: Option<IpAddr>) -> bool {
-        let is_awaited = matches!(self.asked.get(&socket), Some(Asked::Peer));
-        if is_awaited {
-            self.asked.remove(&socket);
-            self.peers.insert(socket, peer);
-        }
-        is_awaited
-    }
-
     /// Gives back the memory of a storm that is over.
     pub(super) fn shrink(&mut self) {
         super::thrift::shrink_map(&mut self.asked);
-        super::thrift::shrink_map(&mut self.peers);
     }
 }
 
@@ -159,7 +135,7 @@ impl World {
                     None => return Err(self.ask(socket, connect, bytes, &chain, question)),
                 }
             }
-            Some(Asked::Peer | Asked::Verdict { .. }) => return Err(self.park(socket, bytes)),
+            Some(Asked::Verdict { .. }) => return Err(self.park(socket, bytes)),
             Some(Asked::Nothing(verdict)) => verdict.clone(),
         };
         match verdict {
@@ -168,7 +144,15 @@ impl World {
                 self.tell_of_rules();
                 Err(self.refuse_stranger(socket, connect, Refusal::RulesUnasked))
             }
-            Verdict::Allowed(proven) => Ok(Some(Proof::from(*proven))),
+            Verdict::Allowed(proven) => {
+                let own = proven.rules.as_ref();
+                if own.is_some_and(|own| own.judge_addresses())
+                    && let Some(entrance) = self.await_address(socket, bytes)
+                {
+                    return Err(entrance);
+                }
+                Ok(Some(Proof::from(*proven)))
+            }
             Verdict::Refused(refusal) => Err(self.refuse_stranger(socket, connect, refusal)),
         }
     }
@@ -189,7 +173,17 @@ impl World {
         let keeps_apart = self.gate.as_ref().map(|gate| gate.plan.keeps_users_apart);
         let earlier = earlier.and_then(|index| self.clients.look(index));
         keeps_apart == Some(true)
-            && earlier.is_some_and(|client| !client.is_restored() && client.user_name() != user)
+            && earlier.is_some_and(|client| !client.is_unclaimed() && client.user_name() != user)
+    }
+
+    /// Whose a client's session is, for the store. Where nobody is asked anything a user is no more
+    /// than a word: whoever comes first once somebody is asked may have the session.
+    pub(super) fn whose(&self, client: &Client) -> Whose {
+        match client.user_name() {
+            _ if self.gate.is_none() => Whose::Unknown,
+            None => Whose::Anonymous,
+            Some(user) => Whose::User(user.into()),
+        }
     }
 
     /// Whether a user that has proven itself otherwise than by the chain may have this client id.
@@ -232,23 +226,6 @@ impl World {
         })
     }
 
-    fn address_of(&self, socket: Socket) -> Option<IpAddr> {
-        let told = self.links.origins.get(&socket);
-        let told = told.and_then(|origin| origin.address).map(|one| one.ip());
-        let peers = self.gate.as_ref().map(|gate| &gate.peers);
-        told.or_else(|| peers?.get(&socket).copied().flatten())
-    }
-
-    /// A socket has said where it comes from; says whether it was asked for that here.
-    pub(super) fn on_peer_of_stranger(&mut self, socket: Socket, peer: Option<IpAddr>) -> bool {
-        let gate = self.gate.as_mut();
-        let is_awaited = gate.is_some_and(|gate| gate.on_peer(socket, peer));
-        if is_awaited {
-            self.behind.call_up(socket);
-        }
-        is_awaited
-    }
-
     /// What was verified by whoever ended TLS.
     fn certificate_of(&self, socket: Socket) -> Option<Certificate> {
         let boxed = |names: &[String]| names.iter().map(|name| Box::from(&**name)).collect();
@@ -278,28 +255,20 @@ impl World {
         chain: &Arc<Chain>,
         question: Box<Question>,
     ) -> Entrance {
+        let asked_count = self.gate.as_ref().map_or(0, |gate| gate.asked.len());
+        if asked_count >= ASKED_PER_SHARD_MAX {
+            self.book().bounds_hit.add(crate::bound::ASKED, 1);
+            return self.refuse_stranger(socket, connect, Refusal::Busy);
+        }
+        // Only who is worth the work is worth the question.
+        if let Some(entrance) = self.await_address(socket, bytes) {
+            return entrance;
+        }
         let (shard, now_millis) = (self.index, self.now_millis());
         let mailboxes = self.mailboxes.clone();
         let Some(gate) = self.gate.as_mut() else {
             return self.reject(socket, Close::Internal);
         };
-        if gate.asked.len() >= ASKED_PER_SHARD_MAX {
-            self.book().bounds_hit.add(crate::bound::ASKED, 1);
-            return self.refuse_stranger(socket, connect, Refusal::Busy);
-        }
-        let door = self.links.door(socket);
-        if question.address.is_none()
-            && !gate.peers.contains_key(&socket)
-            && !door.is_relayed()
-            && let Some(is_ipv6) = door.is_ipv6()
-        {
-            // Only who is worth the work is worth the question, and a balancer's own address
-            // stands for nobody.
-            gate.asked.insert(socket, Asked::Peer);
-            self.orders.push(Order::AskPeer { socket, is_ipv6 });
-            self.expect_connect(socket);
-            return self.park(socket, bytes);
-        }
         let group = question.address.map(|address| gate.grouping.of(address));
         if group.is_some_and(|group| gate.holdoffs.held(now_millis, &group).is_some()) {
             self.book().auth_held_off.add(1);
@@ -330,7 +299,7 @@ impl World {
     }
 
     /// Keeps what a stranger has sent until its answer is there; meanwhile nothing is read.
-    fn park(&mut self, socket: Socket, bytes: &[u8]) -> Entrance {
+    pub(super) fn park(&mut self, socket: Socket, bytes: &[u8]) -> Entrance {
         match self.await_connect(socket, bytes) {
             Entrance::Wait => Entrance::Behind,
             entrance => entrance,

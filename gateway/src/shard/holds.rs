@@ -1,35 +1,51 @@
-//! Which client holds which profile: a table beside the clients, there only where rules are.
+//! What few gateways know of each client: tables beside the clients, for their profiles where rules
+//! are and for their addresses where rules ask for those.
 //!
 //! Places lie in chunks, like those of the clients themselves, that go back to the allocator when
 //! their last hold does: after a mass disconnect nothing is left of it.
 
-use tributary_access::profiles::ProfileIndex;
+use std::net::IpAddr;
+
+const _: () = assert!(size_of::<Option<IpAddr>>() == crate::limits::CLIENT_ADDRESS_BYTES);
 
 /// Holds in one chunk.
 const CHUNK_HOLDS: usize = 1024;
 
-/// The holds of a shard's clients, by their places.
-#[derive(Default)]
-pub(super) struct Holds {
-    chunks: Vec<Chunk>,
+/// What a shard's clients hold, by their places.
+pub(super) struct Holds<T> {
+    chunks: Vec<Chunk<T>>,
 }
 
 /// Empty while nobody in it holds one.
-#[derive(Default)]
-struct Chunk {
-    holds: Box<[Option<ProfileIndex>]>,
+struct Chunk<T> {
+    holds: Box<[Option<T>]>,
     held_count: usize,
 }
 
-impl Holds {
+impl<T> Default for Holds<T> {
+    fn default() -> Self {
+        Self { chunks: Vec::new() }
+    }
+}
+
+impl<T> Default for Chunk<T> {
+    fn default() -> Self {
+        Self {
+            holds: Box::default(),
+            held_count: 0,
+        }
+    }
+}
+
+impl<T> Holds<T> {
     /// What the client in this place holds.
-    pub(super) fn of(&self, client: u32) -> Option<&ProfileIndex> {
+    pub(super) fn of(&self, client: u32) -> Option<&T> {
         let (chunk, place) = split(client);
         self.chunks.get(chunk)?.holds.get(place)?.as_ref()
     }
 
     /// The client in this place holds this from now on; what it held before comes back.
-    pub(super) fn put(&mut self, client: u32, hold: ProfileIndex) -> Option<ProfileIndex> {
+    pub(super) fn put(&mut self, client: u32, hold: T) -> Option<T> {
         let (chunk, place) = split(client);
         if self.chunks.len() <= chunk {
             self.chunks.resize_with(chunk + 1, Chunk::default);
@@ -44,7 +60,7 @@ impl Holds {
     }
 
     /// The client in this place holds nothing from now on; what it held comes back.
-    pub(super) fn take(&mut self, client: u32) -> Option<ProfileIndex> {
+    pub(super) fn take(&mut self, client: u32) -> Option<T> {
         let (chunk, place) = split(client);
         let chunk = self.chunks.get_mut(chunk)?;
         let hold = chunk.holds.get_mut(place)?.take()?;
@@ -65,7 +81,7 @@ fn split(client: u32) -> (usize, usize) {
 mod tests {
     use std::sync::Arc;
 
-    use tributary_access::profiles::Profiles;
+    use tributary_access::profiles::{ProfileIndex, Profiles};
     use tributary_access::rule::Effect;
     use tributary_access::rulebook::Rulebook;
     use tributary_access::subject::{Identity, Subject};
@@ -87,6 +103,7 @@ mod tests {
             subject,
             groups,
             claims,
+            address: None,
         };
         profiles.admit(&identity, None).expect("there is room")
     }

@@ -203,6 +203,7 @@ impl World {
         };
         let record = SessionRecord {
             version: client.session.version(),
+            whose: self.whose(client),
             expiry_secs: client.session.session_expiry_secs(&self.commons.profiles),
             disconnected_at_sec,
         };
@@ -210,7 +211,7 @@ impl World {
         self.keeper.write(Op::SessionPut {
             session,
             client_id,
-            record,
+            record: Box::new(record),
         });
     }
 

@@ -20,6 +20,7 @@ use tributary_transport::websocket::{
     CloseCode, ControlPayload, Decoder, End, Idle, Malformed, Read,
 };
 
+use super::addresses::Addresses;
 use super::approach::Origin;
 use super::door::Door;
 use super::slots::Slots;
@@ -76,6 +77,8 @@ pub(super) struct Links {
     cut: HashMap<Socket, Decoder>,
     /// Whom balancers speak for who have brought no CONNECT yet.
     pub origins: HashMap<Socket, Box<Origin>>,
+    /// What their own sockets have said of others.
+    pub addresses: Addresses,
     /// The names in the certificates of those who have not been let in yet.
     pub certificates: HashMap<Socket, Box<PeerName>>,
     /// What the stranger at hand is told before any MQTT.
@@ -121,6 +124,7 @@ impl Links {
             slots: Slots::default(),
             cut: HashMap::new(),
             origins: HashMap::new(),
+            addresses: Addresses::default(),
             certificates: HashMap::new(),
             foreword: Vec::new(),
             // Of several doors it counts by which one somebody came: it may be asked there who it
@@ -130,9 +134,12 @@ impl Links {
         }
     }
 
-    /// There is something to know of every socket, whatever its door.
-    pub(super) fn remember_all(&mut self) {
-        self.is_used = true;
+    /// Addresses may be asked for: it counts by which of several doors somebody came where not all
+    /// have addresses, or not of one kind.
+    pub(super) fn tell_addresses_apart(&mut self) {
+        let mut kinds = self.doors.iter().map(Door::is_ipv6);
+        let first = kinds.next();
+        self.is_used |= kinds.any(|kind| Some(kind) != first);
     }
 
     /// Where a socket is on its way to MQTT.
@@ -227,6 +234,7 @@ impl Links {
     pub(super) fn shrink(&mut self) {
         shrink_map(&mut self.cut);
         shrink_map(&mut self.origins);
+        self.addresses.shrink();
         shrink_map(&mut self.certificates);
     }
 }
@@ -235,7 +243,7 @@ impl Links {
 mod tests {
     use super::*;
     use crate::config::Listener;
-    use std::net::Ipv4Addr;
+    use std::net::{Ipv4Addr, SocketAddr};
     use tributary_ring::Conn;
 
     const SOCKET: Socket = Socket {
@@ -261,6 +269,21 @@ mod tests {
         assert!(links.slots.is_empty());
         assert_eq!(links.stage(SOCKET), Stage::Mqtt);
         assert!(links.take(SOCKET).is_none());
+    }
+
+    #[test]
+    fn where_addresses_are_asked_doors_of_several_kinds_are_told_apart() {
+        let is_used = |addresses: &[&str]| {
+            let address = |text: &&str| text.parse::<SocketAddr>().expect("an address");
+            let plain = |text| Door::new(Listener::plain("mqtt".into(), address(text)), None);
+            let mut links = Links::new(addresses.iter().map(plain).collect());
+            assert!(!links.is_used);
+            links.tell_addresses_apart();
+            links.is_used
+        };
+        assert!(!is_used(&["0.0.0.0:1"]));
+        assert!(!is_used(&["0.0.0.0:1", "127.0.0.1:2"]));
+        assert!(is_used(&["0.0.0.0:1", "[::]:2"]));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! in what it is subscribed to. What of that its client may not have is dropped when it comes
 //! (`revocation.rs`).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tributary_access::decision::Ask;
@@ -36,8 +37,11 @@ use crate::mailbox::Rules;
 /// What a shard knows of who may do what.
 pub(super) struct Permission {
     profiles: Profiles,
-    holds: Holds,
+    holds: Holds<ProfileIndex>,
+    /// Where clients come from whose sockets were asked for rules with networks.
+    addresses: Holds<IpAddr>,
     on_denied: OnDenied,
+    judges_addresses: bool,
     /// Where clients are that may still have profiles of earlier rules.
     renew_from: Option<u32>,
 }
@@ -49,8 +53,10 @@ impl Permission {
     /// By these rules; nobody outside should know `key`.
     pub(super) fn new(rules: Rules, key: u64) -> Self {
         Self {
+            judges_addresses: rules.book.judges_addresses(),
             profiles: Profiles::new(rules.book, PROFILES_PER_SHARD_MAX, key),
             holds: Holds::default(),
+            addresses: Holds::default(),
             on_denied: rules.on_denied,
             renew_from: None,
         }
@@ -59,6 +65,24 @@ impl Permission {
     /// What becomes of a publish whose publisher cannot be told.
     pub(super) fn on_denied(&self) -> OnDenied {
         self.on_denied
+    }
+
+    /// Whether rules ask where clients come from.
+    pub(super) fn judges_addresses(&self) -> bool {
+        self.judges_addresses
+    }
+
+    /// Where a client comes from whose socket was asked.
+    pub(super) fn address(&self, client: u32) -> Option<IpAddr> {
+        self.addresses.of(client).copied()
+    }
+
+    /// A client comes from there, as its socket has said.
+    fn note_address(&mut self, client: u32, address: Option<IpAddr>) {
+        match address {
+            Some(address) => self.addresses.put(client, address),
+            None => self.addresses.take(client),
+        };
     }
 
     /// Whether this client may be handed a message.
@@ -106,6 +130,7 @@ impl Permission {
 
     /// The client's place may have a newcomer from now on.
     pub(super) fn forget(&mut self, client: u32) {
+        self.addresses.take(client);
         if let Some(hold) = self.holds.take(client) {
             self.profiles.release(hold);
         }
@@ -167,6 +192,9 @@ impl World {
         identity: &Identity<'_>,
         own: Option<&Arc<OwnRules>>,
     ) {
+        if let Entrance::In { index, .. } = entrance {
+            self.keep_address(*index, identity.address, own);
+        }
         let (Some(permission), Some(mut hold)) = (self.permission.as_mut(), pass) else {
             return;
         };
@@ -189,6 +217,15 @@ impl World {
             };
         }
         self.seat(*index, Some(hold));
+    }
+
+    /// Where a client comes from is kept for other rules, unless no rule asks or it is known anyway.
+    fn keep_address(&mut self, index: u32, from: Option<IpAddr>, own: Option<&Arc<OwnRules>>) {
+        let told = self.clients.look(index).and_then(Client::address);
+        if let Some(permission) = self.permission.as_mut() {
+            let asked = permission.judges_addresses || own.is_some_and(|own| own.judge_addresses());
+            permission.note_address(index, from.filter(|_| asked && told.is_none()));
+        }
     }
 
     /// Gives a client what it came in with, and judges anew what its session has subscribed to and
@@ -270,6 +307,15 @@ impl World {
     /// Other rules are in force; profiles follow, so many clients per turn.
     pub(super) fn on_rules(&mut self, rules: Rules) {
         if let Some(permission) = self.permission.as_mut() {
+            let begins = rules.book.judges_addresses() && !permission.judges_addresses;
+            if begins && self.index == 0 {
+                tracing::warn!(
+                    "rules ask for addresses that none asked for before; a client that is here and \
+                     whose balancer does not tell its address has none until it comes again: rules \
+                     with an address that deny are about it, and those that allow are not"
+                );
+            }
+            permission.judges_addresses = rules.book.judges_addresses();
             permission.profiles.set_rules(rules.book);
             permission.on_denied = rules.on_denied;
             permission.renew_from = Some(0);
@@ -295,6 +341,7 @@ impl World {
     }
 
     fn renew_if_stale(&mut self, index: u32) {
+        let address = self.address_of_client(index);
         let Some(permission) = self.permission.as_mut() else {
             return;
         };
@@ -306,7 +353,10 @@ impl World {
         else {
             return;
         };
-        if let Err(why) = permission.profiles.renew(&mut hold, subject_of(client)) {
+        if let Err(why) = permission
+            .profiles
+            .renew(&mut hold, subject_of(client), address)
+        {
             permission.profiles.release(hold);
             return self.disown(index, why);
         }

@@ -18,7 +18,7 @@ mod owner;
 mod tab;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,8 +34,8 @@ use tributary_proto::version::{Qos, Version};
 use super::client::Paused;
 use super::clients::ClientRef;
 use super::offer::{Answer, Offered};
-use super::thrift::{shrink_heap, shrink_map};
-use super::world::{Socket, World};
+use super::thrift::shrink_heap;
+use super::world::World;
 use crate::kafka::Refusal;
 use crate::limits::{
     CLIENTS_PER_SHARD_MAX, FLAPPING_KEYS_PER_SHARD_MAX, QUOTA_LINE_TICKS_MIN, QUOTA_SWEEP_PER_TICK,
@@ -43,7 +43,6 @@ use crate::limits::{
 };
 use crate::quota::{self, Hit, Ledger, Level, Over, Shared, Terms};
 use lots::Lots;
-pub(super) use owner::Owner;
 use owner::Owners;
 use tab::{Tab, Who};
 
@@ -83,8 +82,6 @@ struct Rules {
     owners: Vec<Owners>,
     /// Where a newcomer counts that has no place yet.
     claim: Owners,
-    /// From where strangers come.
-    addresses: HashMap<Socket, Owner>,
     tab: Tab,
     /// Who waits for tokens: tick, number, client.
     queue: BinaryHeap<Reverse<(u32, u32, u32, u16)>>,
@@ -144,7 +141,6 @@ impl Quota {
             is_metering,
             owners: Vec::new(),
             claim: Owners::default(),
-            addresses: HashMap::new(),
             tab: Tab::default(),
             queue: BinaryHeap::new(),
             queued_count: 0,
@@ -160,7 +156,6 @@ impl Quota {
     /// Gives back the memory of a storm that is over.
     pub(super) fn shrink(&mut self) {
         if let Some(rules) = &mut self.0 {
-            shrink_map(&mut rules.addresses);
             shrink_heap(&mut rules.queue);
         }
     }
@@ -279,7 +274,15 @@ impl World {
         if self.log_budget.allows(now_tick / TICKS_PER_SEC) {
             let client = self.clients.look(index).map_or("", |client| &*client.id);
             let (quota, shard) = (hit.name(), self.index);
-            tracing::info!(quota, client, shard, "over a quota, as others may be");
+            let address = self.whence(index);
+            let address = address.as_deref();
+            tracing::info!(
+                quota,
+                client,
+                address,
+                shard,
+                "over a quota, as others may be"
+            );
         }
     }
 

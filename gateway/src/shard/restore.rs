@@ -10,7 +10,7 @@ use super::clients::ClientRef;
 use super::wheel::Wheel;
 use super::world::{World, context};
 use crate::store::{
-    EntryState, Recovered, RecoveredEntry, RecoveredSession, SessionRecord, StoredWill,
+    EntryState, Recovered, RecoveredEntry, RecoveredSession, SessionRecord, StoredWill, Whose,
 };
 
 impl World {
@@ -46,14 +46,15 @@ impl World {
         };
         let will = session.will.map(|will| self.restore_will(*will, left_sec));
         let (will, will_tick) = will.unzip();
+        let (user, is_unclaimed) = owner(session.record.whose);
         let at = self.clients.insert(Client {
             session: rules,
             id: session.client_id,
             io: None,
             extra: Some(Box::new(Extra {
-                user: None,
+                user,
                 expires_sec: 0,
-                is_restored: true,
+                is_unclaimed,
                 will,
                 will_tick: will_tick.unwrap_or(0),
                 number: Some(session.number),
@@ -118,6 +119,15 @@ impl World {
     /// The tick of a second since 1970; the first one for what is past.
     fn tick_of(&self, sec: u32) -> u32 {
         after(0, sec.saturating_sub(self.base_sec))
+    }
+}
+
+/// A session's user, and whether it is not known whose it is.
+fn owner(whose: Whose) -> (Option<Box<str>>, bool) {
+    match whose {
+        Whose::User(user) => (Some(user), false),
+        Whose::Anonymous => (None, false),
+        Whose::Unknown => (None, true),
     }
 }
 

@@ -6,6 +6,7 @@ use tributary_tls::hello::offers_ticket;
 use tributary_tls::{Fault, Handshake, Secured, Verdict};
 
 use super::admit::Entrance;
+use super::close::Whom;
 use super::frames::farewell;
 use super::seals::{Begun, End, Phase, Unsealed};
 use super::world::{Order, Socket, World};
@@ -218,7 +219,7 @@ impl World {
         if let Some(oldest) = self.seals.pop_half_open() {
             let close = Close::TlsUnfinished;
             self.seals.give_up(oldest);
-            super::close::record(self, close, None);
+            super::close::record(self, close, Whom::Stranger(oldest));
             self.forget_stranger(oldest);
             self.orders.push(Order::Close {
                 socket: oldest,

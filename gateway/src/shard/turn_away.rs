@@ -8,6 +8,7 @@ use tributary_proto::session;
 use tributary_proto::version::Version;
 
 use super::admit::Entrance;
+use super::close::Whom;
 use super::frames::farewell;
 use super::world::{Order, Socket, World};
 use crate::limits::CONNECT_BYTES_MAX;
@@ -50,7 +51,7 @@ impl World {
         close: Close,
         last_words: Vec<u8>,
     ) -> Entrance {
-        super::close::record(self, close, None);
+        super::close::record(self, close, Whom::Stranger(socket));
         self.orders.push(Order::Close {
             socket,
             last_words,

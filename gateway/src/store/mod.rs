@@ -49,7 +49,7 @@ mod tests;
 
 pub use error::StoreError;
 pub use handle::{StoreHandle, StoreSink, Submitted};
-pub use op::{Op, QueueEntry, SessionNumber, SessionRecord, StoredGrant, StoredWill};
+pub use op::{Op, QueueEntry, SessionNumber, SessionRecord, StoredGrant, StoredWill, Whose};
 pub use open::{Opened, Store};
 pub use recovered::{EntryState, Recovered, RecoveredEntry, RecoveredSession};
 pub use shared::StoreStats;

@@ -18,14 +18,36 @@ impl SessionNumber {
     }
 }
 
+/// Whose a session is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Whose {
+    /// Nobody can say: no listener asked who its client was when it was written, or the gateway
+    /// that wrote it kept no account of that.
+    Unknown,
+    /// A client's that has no user.
+    Anonymous,
+    /// This user's.
+    User(Box<str>),
+}
+
 /// What is kept of a session beside what hangs on it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SessionRecord {
     pub version: Version,
+    pub whose: Whose,
     /// Seconds that it outlives its connection \[MQTT-3.1.2-23\]; `u32::MAX`: for ever.
     pub expiry_secs: u32,
     /// Seconds since 1970 at which its connection ended; `None` while it is connected.
     pub disconnected_at_sec: Option<u32>,
+}
+
+impl Whose {
+    fn bytes(&self) -> usize {
+        match self {
+            Whose::Unknown | Whose::Anonymous => 0,
+            Whose::User(user) => user.len(),
+        }
+    }
 }
 
 impl SessionRecord {
@@ -83,7 +105,7 @@ pub enum Op {
     SessionPut {
         session: SessionNumber,
         client_id: Box<str>,
-        record: SessionRecord,
+        record: Box<SessionRecord>,
     },
     /// A session ends with all that hangs on it. Cheap however long its queue is: the entries are
     /// cleared away by later commits. Its number must not be used again.
@@ -153,7 +175,9 @@ impl Op {
     pub fn bytes(&self) -> usize {
         size_of::<Op>()
             + match self {
-                Op::SessionPut { client_id, .. } => client_id.len(),
+                Op::SessionPut {
+                    client_id, record, ..
+                } => client_id.len() + size_of::<SessionRecord>() + record.whose.bytes(),
                 Op::SubscriptionPut { filter, .. } | Op::SubscriptionDelete { filter, .. } => {
                     filter.len()
                 }

@@ -19,7 +19,7 @@ use super::limits;
 use super::recover::{Recovery, recover};
 use super::recovered::Recovered;
 use super::shared::{Shared, StoreStats};
-use super::tables::{ALL, FORMAT, FORMAT_KEY, META};
+use super::tables::{ALL, FORMAT, FORMAT_KEY, FORMAT_WITHOUT_USERS, META};
 use super::thread::Committer;
 
 /// The file in the store's folder.
@@ -155,7 +155,7 @@ fn open_file(folder: &Path, file: &Path) -> Result<FileBackend, Cause> {
     Ok(FileBackend::new(opened)?)
 }
 
-/// Takes a file of this format, and makes an empty one into such.
+/// Takes a file of this format, and makes an empty one and one of an earlier format into such.
 fn check_format(database: &Database) -> Result<(), Cause> {
     let reading = database.begin_read().map_err(redb::Error::from)?;
     let found = match reading.open_table(META) {
@@ -165,6 +165,8 @@ fn check_format(database: &Database) -> Result<(), Cause> {
     };
     match found {
         Some(FORMAT) => Ok(()),
+        // What it holds can be read; what is written from now on an earlier version cannot read.
+        Some(FORMAT_WITHOUT_USERS) => Ok(mark(database)?),
         Some(found) if found > FORMAT => Err(Cause::Newer { found }),
         Some(found) => Err(Cause::Corrupt {
             what: format!("it says format {found}, which no version has written"),
@@ -184,6 +186,14 @@ fn make(database: &Database) -> Result<(), redb::Error> {
     for definition in ALL {
         transaction.open_table(definition)?;
     }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Says that a file is of this format.
+fn mark(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(META)?.insert(FORMAT_KEY, FORMAT)?;
     transaction.commit()?;
     Ok(())
 }

@@ -8,9 +8,15 @@ use std::sync::Arc;
 use tributary_proto::message::Message;
 use tributary_proto::version::{Qos, Version};
 
-use super::op::{QueueEntry, SessionRecord, StoredGrant, StoredWill};
+use super::op::{QueueEntry, SessionRecord, StoredGrant, StoredWill, Whose};
 use super::recovered::EntryState;
 
+/// Of a session: the bits of its version. What stands above them came with format 2.
+const VERSION_BITS: u8 = 0b111;
+/// Of a session: its client has no user.
+const ANONYMOUS: u8 = 1 << 3;
+/// Of a session: its user stands before its client id.
+const HAS_USER: u8 = 1 << 4;
 const RETAIN: u8 = 1 << 2;
 /// Of a queue entry: the number of a shared body follows instead of the message.
 const SHARED: u8 = 1 << 3;
@@ -32,19 +38,29 @@ pub(super) struct EntryHead {
     pub(super) content: Content,
 }
 
-/// Writes a session's record: version, expiry, end of the connection (0: connected), client id.
+/// Writes a session's record: version and whose it is, expiry, end of the connection (0:
+/// connected), user if it has one, client id.
 pub(super) fn write_session(out: &mut Vec<u8>, client_id: &str, record: &SessionRecord) {
-    out.push(record.version as u8);
+    let whose = match &record.whose {
+        Whose::Unknown => 0,
+        Whose::Anonymous => ANONYMOUS,
+        Whose::User(_) => HAS_USER,
+    };
+    out.push(record.version as u8 | whose);
     out.extend_from_slice(&record.expiry_secs.to_le_bytes());
     // Second 0 is 1970: no connection ended then.
     let at_sec = record.disconnected_at_sec.map_or(0, |sec| sec.max(1));
     out.extend_from_slice(&at_sec.to_le_bytes());
+    if let Whose::User(user) = &record.whose {
+        write_part(out, user.as_bytes());
+    }
     out.extend_from_slice(client_id.as_bytes());
 }
 
 pub(super) fn read_session(bytes: &[u8]) -> Option<(&str, SessionRecord)> {
     let mut reader = Reader(bytes);
-    let version = match reader.u8()? {
+    let bits = reader.u8()?;
+    let version = match bits & VERSION_BITS {
         3 => Version::V31,
         4 => Version::V311,
         5 => Version::V5,
@@ -52,8 +68,15 @@ pub(super) fn read_session(bytes: &[u8]) -> Option<(&str, SessionRecord)> {
     };
     let expiry_secs = reader.u32()?;
     let at_sec = reader.u32()?;
+    let whose = match bits & !VERSION_BITS {
+        0 => Whose::Unknown,
+        ANONYMOUS => Whose::Anonymous,
+        HAS_USER => Whose::User(std::str::from_utf8(reader.part()?).ok()?.into()),
+        _ => return None,
+    };
     let record = SessionRecord {
         version,
+        whose,
         expiry_secs,
         disconnected_at_sec: (at_sec != 0).then_some(at_sec),
     };
@@ -177,8 +200,7 @@ pub(super) fn write_message(out: &mut Vec<u8>, message: &Message, topic: &str) {
     out.extend_from_slice(&message.publisher.to_le_bytes());
     out.extend_from_slice(&message.expires_at_sec.to_le_bytes());
     for part in [topic.as_bytes(), &message.properties] {
-        write_varint(out, part.len() as u32);
-        out.extend_from_slice(part);
+        write_part(out, part);
     }
     out.extend_from_slice(&message.payload);
 }
@@ -199,6 +221,11 @@ pub(super) fn read_message(bytes: &[u8]) -> Option<Message> {
         qos: Qos::from_bits(bits & 3)?,
         retain: bits & RETAIN != 0,
     })
+}
+
+fn write_part(out: &mut Vec<u8>, part: &[u8]) {
+    write_varint(out, part.len() as u32);
+    out.extend_from_slice(part);
 }
 
 /// Seven bits per byte, the lowest first; the highest bit says that more follow.

@@ -3,7 +3,9 @@
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
 /// The format that this version writes; [`super::key`] and [`super::record`] say what it is.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
+/// The format before it, which says of no session whose it is; it is read all the same.
+pub(super) const FORMAT_WITHOUT_USERS: u32 = 1;
 pub(super) const FORMAT_KEY: &str = "format";
 
 pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;

@@ -157,6 +157,32 @@ fn a_reload_changes_the_file_and_not_what_a_client_brought() {
     assert_eq!(publish(&mut client, "dev/d2/x"), DENIED);
 }
 
+#[test]
+fn a_token_asks_where_its_client_comes_from_and_a_reload_remembers_it() {
+    let (gateway, file) = start(&rule("allow", &["publish"], &["old"]));
+    let here = r#"[{"allow":["publish"],"topics":["here"],"address":["127.0.0.0/8"]},
+        {"allow":["publish"],"topics":["there"],"address":["192.0.2.0/24"]}]"#;
+    // Several, so that some are at home on another shard than where they come in.
+    let mut clients: Vec<_> = (0..8)
+        .map(|number| bring(&gateway, &format!("d{number}"), here))
+        .collect();
+    let check = |clients: &mut Vec<Client>| {
+        for client in clients {
+            assert_ne!(publish(client, "here"), DENIED);
+            assert_eq!(publish(client, "there"), DENIED);
+        }
+    };
+    check(&mut clients);
+    std::fs::write(&file, rule("allow", &["publish"], &["new"])).expect("it can be written");
+    gateway.reload();
+    gateway.wait_for_line(&["[access] is renewed"]);
+    for client in &mut clients {
+        let renewed = || (publish(client, "new") != DENIED).then_some(());
+        assert!(crate::support::ask_until(crate::support::DEADLINE, renewed).is_some());
+    }
+    check(&mut clients);
+}
+
 /// What a client may publish to whom a web service gives these rules; `None` when it is refused.
 fn by_hook(gateway: &Gateway, hook: &TcpListener, id: &str, rules: &str) -> Result<Client, u8> {
     let mut client = Client::dial(gateway.mqtt(), V5);

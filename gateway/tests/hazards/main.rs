@@ -7,12 +7,14 @@
 mod support;
 
 mod access;
+mod access_address;
 mod access_queue;
 mod access_reload;
 mod access_tokens;
 mod backpressure;
 mod books;
 mod budget;
+mod claims;
 mod clients_api;
 mod deadline;
 mod descriptors;

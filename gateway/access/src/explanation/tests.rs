@@ -33,6 +33,7 @@ const IDENTITY: Identity<'static> = Identity {
     },
     groups: &["staff"],
     claims: &[("site", "north")],
+    address: None,
 };
 
 fn ask(action: Action, topic: &str) -> Ask<'_> {
@@ -152,4 +153,45 @@ publish is allowed: rule 1 says so
   publish, rule 1: decides: allow publish, subscribe, receive, retain of [\"a/#\"]
 ";
     assert_eq!(explained("a/b"), allowed);
+}
+
+#[test]
+fn where_a_client_comes_from_is_explained_known_or_not() {
+    let from = |effect, networks: &[&str]| Rule {
+        networks: networks.iter().map(|one| one.parse().unwrap()).collect(),
+        ..Rule::new(effect, Actions::ALL, &["#"])
+    };
+    let rules = vec![
+        from(Effect::Allow, &["10.0.0.0/8", "::1"]),
+        from(Effect::Deny, &["192.0.2.0/24"]),
+    ];
+    let rulebook = Rulebook::new(rules, Effect::Allow).expect("the rules are right");
+    let explained = |address: Option<&str>| {
+        let address = address.map(|address| address.parse().unwrap());
+        let identity = Identity {
+            address,
+            ..IDENTITY
+        };
+        explain(&rulebook, None, &identity, &ask(Action::Publish, "a")).to_string()
+    };
+    let first = "\
+publish is allowed: rule 1 says so
+  publish, rule 1: decides: allow publish, subscribe, receive, retain address 10.0.0.0/8, ::1/128 \
+of [\"#\"]
+";
+    assert_eq!(explained(Some("10.9.9.9")), first);
+    let neither = "\
+publish is allowed: no rule decides, and that is the default
+  publish, rule 1: the address is in none of 10.0.0.0/8, ::1/128
+  publish, rule 2: the address is in none of 192.0.2.0/24
+";
+    assert_eq!(explained(Some("203.0.113.7")), neither);
+    let unknown = "\
+publish is denied: rule 2 says so
+  publish, rule 1: it is not known where the client comes from, and this is for 10.0.0.0/8, \
+::1/128 alone
+  publish, rule 2: decides, since it is not known where the client comes from: deny publish, \
+subscribe, receive, retain address 192.0.2.0/24 of [\"#\"]
+";
+    assert_eq!(explained(None), unknown);
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 use tributary_proto::version::Qos;
+use tributary_transport::proxy::Network;
 
 use crate::fault::RuleFault;
 use crate::rule::{Action, Actions, Effect, Rule};
@@ -43,6 +44,7 @@ pub(super) fn rule(json: &Value) -> Result<Rule, RuleWrong> {
             "client" => rule.client = Some(text("client", value)?),
             "group" => rule.group = Some(text("group", value)?),
             "claims" => rule.claims = claims(value)?,
+            "address" => rule.networks = networks(value)?,
             other => return Err(RuleWrong::UnknownKey(quotable(other))),
         }
     }
@@ -90,6 +92,16 @@ fn claims(value: &Value) -> Result<Vec<(String, String)>, RuleWrong> {
         .ok_or(wrong)
 }
 
+fn networks(value: &Value) -> Result<Vec<Network>, RuleWrong> {
+    let wrong = RuleWrong::Kind("address", "a list of networks, as in \"10.0.0.0/8\"");
+    let texts = texts("address", value)?;
+    // An empty list is none, and a rule that is about nobody would be about everybody.
+    let networks: Option<Vec<Network>> = texts.iter().map(|text| text.parse().ok()).collect();
+    networks
+        .filter(|networks| !networks.is_empty())
+        .ok_or(wrong)
+}
+
 /// The beginning of a text, safe for a line of a log.
 fn quotable(text: &str) -> Box<str> {
     let beginning: String = text.chars().take(QUOTED_CHARS_MAX).collect();
@@ -103,7 +115,7 @@ impl fmt::Display for RuleWrong {
             RuleWrong::UnknownKey(key) => write!(
                 f,
                 "its key \"{key}\" is unknown: write allow or deny, topics, qos_max, user, client, \
-                 group, claims"
+                 group, claims, address"
             ),
             RuleWrong::NoEffect => f.write_str("it neither allows nor denies"),
             RuleWrong::TwoEffects => f.write_str("it both allows and denies"),

@@ -14,7 +14,7 @@ fn a_list_has_the_keys_that_a_rule_has_in_a_configuration() {
     let text = r##"[
         {"allow": ["publish", "retain"], "topics": ["dev/%c/#", "eq a"], "qos_max": 1},
         {"deny": ["subscribe"], "topics": ["#"], "user": "ann*", "client": "gw-?",
-         "group": "ops", "claims": {"site": "north"}}
+         "group": "ops", "claims": {"site": "north"}, "address": ["10.0.0.0/8", "::1"]}
     ]"##;
     let own = OwnRules::parse(text).expect("it is right");
     let publish: Actions = [Action::Publish, Action::Retain].into_iter().collect();
@@ -28,9 +28,11 @@ fn a_list_has_the_keys_that_a_rule_has_in_a_configuration() {
         client: Some("gw-?".into()),
         group: Some("ops".into()),
         claims: vec![("site".into(), "north".into())],
+        networks: ["10.0.0.0/8", "::1"].map(|one| one.parse().unwrap()).into(),
         ..Rule::new(Effect::Deny, subscribe, &["#"])
     };
     assert_eq!(own.book().rules(), [first, second]);
+    assert!(own.judge_addresses());
 }
 
 #[test]
@@ -43,6 +45,7 @@ fn spaces_and_the_order_of_keys_make_no_other_rules() {
     .map(|text| OwnRules::parse(text).expect("it is right"));
     assert_eq!(one, same);
     assert_ne!(one, other);
+    assert!(!one.judge_addresses());
     assert_eq!(format!("{one:?}"), "OwnRules(1)");
 }
 
@@ -51,6 +54,14 @@ fn whatever_is_wrong_is_named_with_its_rule() {
     let fine = r#"{"allow":["publish"],"topics":["a"]}"#;
     for (rule, sentence) in [
         ("1", "it is not an object"),
+        (
+            r#"{"allow":["publish"],"topics":["a"],"address":["10.0.0.0/33"]}"#,
+            "its address is not a list of networks, as in \"10.0.0.0/8\"",
+        ),
+        (
+            r#"{"allow":["publish"],"topics":["a"],"address":[]}"#,
+            "its address is not a list of networks, as in \"10.0.0.0/8\"",
+        ),
         (r#"{"topics":["a"]}"#, "it neither allows nor denies"),
         (
             r#"{"allow":[],"deny":[],"topics":["a"]}"#,
@@ -83,7 +94,7 @@ fn whatever_is_wrong_is_named_with_its_rule() {
         (
             r#"{"allow":["publish"],"topics":["a"],"topic":"b\n"}"#,
             "its key \"topic\" is unknown: write allow or deny, topics, qos_max, user, client, \
-             group, claims",
+             group, claims, address",
         ),
         (
             r#"{"allow":["publish"],"topics":["a"],"qos_max":3}"#,

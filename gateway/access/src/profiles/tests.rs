@@ -39,6 +39,7 @@ fn named<'a>(client: &'a str, user: Option<&'a str>) -> Identity<'a> {
         subject: Subject { client, user },
         groups: &[],
         claims: &[],
+        address: None,
     }
 }
 
@@ -370,4 +371,84 @@ fn claims_stand_for_levels_and_are_kept_with_the_profile() {
             );
         }
     }
+}
+
+#[test]
+fn an_address_fits_its_networks_and_nobody_gains_by_hiding_it() {
+    let from = |effect, network: &str, topic| Rule {
+        networks: vec![network.parse().unwrap()],
+        ..everything(effect, &[topic])
+    };
+    let rules = book(
+        vec![
+            from(Deny, "10.1.0.0/16", "plant/#"),
+            from(Allow, "10.0.0.0/8", "plant/#"),
+            from(Allow, "2001:db8::/32", "plant/#"),
+            from(Allow, "203.0.113.7", "plant/one"),
+        ],
+        Deny,
+    );
+    let cases = [
+        (Some("10.2.3.4"), true, true),
+        (Some("::ffff:10.2.3.4"), true, true),
+        (Some("10.1.3.4"), false, false),
+        (Some("::ffff:10.1.3.4"), false, false),
+        (Some("2001:db8:1::1"), true, true),
+        (Some("2001:db9::1"), false, false),
+        (Some("203.0.113.7"), false, true),
+        (Some("203.0.113.8"), false, false),
+        (None, false, false),
+    ];
+    for (address, everywhere, in_one) in cases {
+        let identity = Identity {
+            address: address.map(|address| address.parse().unwrap()),
+            ..named("c", None)
+        };
+        let may = |topic| is_allowed(&rules, &identity, Publish, topic);
+        assert_eq!(
+            (may("plant/x"), may("plant/one")),
+            (everywhere, in_one),
+            "{address:?}"
+        );
+    }
+    let denying = book(vec![from(Deny, "192.0.2.0/24", "#")], Allow);
+    let hidden = named("c", None);
+    assert!(!is_allowed(&denying, &hidden, Publish, "a"));
+    let known = Identity {
+        address: Some([198, 51, 100, 1].into()),
+        ..hidden
+    };
+    assert!(is_allowed(&denying, &known, Publish, "a"));
+}
+
+#[test]
+fn clients_of_one_network_share_a_profile_and_keep_their_place_over_a_reload() {
+    let from = |network: &str| {
+        let rule = Rule {
+            networks: vec![network.parse().unwrap()],
+            ..everything(Allow, &["a"])
+        };
+        book(vec![rule], Deny)
+    };
+    let mut profiles = Profiles::new(from("10.0.0.0/8"), 10, KEY);
+    let at = |last| Some(IpAddr::from([10, 0, 0, last]));
+    let of = |last| Identity {
+        address: at(last),
+        ..named("c", None)
+    };
+    let mut indexes: Vec<_> = (0..5)
+        .map(|last| profiles.admit(&of(last), None).expect("there is room"))
+        .collect();
+    assert_eq!(profiles.len(), 1, "an address makes no kind of its own");
+    profiles.set_rules(from("10.0.0.3"));
+    let mut allowed = Vec::new();
+    for (last, index) in (0..).zip(&mut indexes) {
+        let subject = of(last).subject;
+        profiles
+            .renew(index, subject, at(last))
+            .expect("there is room");
+        allowed.push(profiles.decide(index, subject, &ask(Publish, "a")).allowed);
+    }
+    assert_eq!(allowed, [false, false, false, true, false]);
+    assert_eq!(profiles.len(), 2);
 }

@@ -27,7 +27,8 @@ fn without_the_section_there_are_no_rules_and_an_empty_one_denies() {
 #[test]
 fn rules_of_both_files_are_read_in_their_order_with_all_their_keys() {
     let file = TempFile::with(
-        "[[rules]]\ndeny = [\"receive\"]\ntopics = [\"b\"]\nclient = \"c*\"\ngroup = \"g\"\n",
+        "[[rules]]\ndeny = [\"receive\"]\ntopics = [\"b\"]\nclient = \"c*\"\ngroup = \"g\"\n\
+         address = [\"10.0.0.0/8\", \"2001:db8::1\"]\n",
     );
     let text = format!(
         "[access]\nrules_file = {:?}\nrules = [{{ allow = [\"publish\", \"retain\"], \
@@ -51,6 +52,9 @@ fn rules_of_both_files_are_read_in_their_order_with_all_their_keys() {
     );
     let matchers = (other.client.as_deref(), other.group.as_deref());
     assert_eq!(matchers, (Some("c*"), Some("g")));
+    let networks: Vec<_> = other.networks.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["10.0.0.0/8", "2001:db8::1/128"]);
+    assert!(own.networks.is_empty());
 }
 
 #[test]
@@ -65,6 +69,8 @@ fn a_wrong_rule_is_told_with_its_line_its_key_and_what_would_be_right() {
         { allow = [\"publish\"], topics = [\"a/%d\"] },\n\
         { allow = [\"publish\"], topics = [\"a/#/b\"], topic = \"x\" },\n\
         { allow = [\"subscribe\"], topics = [\"$share/g/a\"], qos_max = 3 },\n\
+        { deny = [\"publish\"], topics = [\"a\"], address = [] },\n\
+        { deny = [\"publish\"], topics = [\"a\"], address = [\"10.1.2.3/8\", \"::1\", \"x\"] },\n\
         ]\n";
     let expected = [
         "2: [access].default: \"den\" is unknown; did you mean \"deny\"?",
@@ -78,6 +84,9 @@ fn a_wrong_rule_is_told_with_its_line_its_key_and_what_would_be_right() {
         "10: [[access.rules]].topics: \"a/#/b\" cannot be used: + and # stand alone",
         "11: [[access.rules]].qos_max: is 3; a number from 0 to 2",
         "11: [[access.rules]].topics: \"$share/g/a\" cannot be used: rules judge what follows",
+        "12: [[access.rules]].address: is empty: the rule would be about nobody; write networks",
+        "13: [[access.rules]].address: \"10.1.2.3/8\": address has bits set behind its prefix",
+        "13: [[access.rules]].address: \"x\": neither an address nor ADDRESS/BITS",
     ];
     let said = said(lines);
     assert_eq!(said.len(), expected.len(), "{said:#?}");

@@ -1,5 +1,10 @@
 //! Who is asked to prove what: chains, what methods need, and listeners of which nothing is said.
 
+use std::time::Duration;
+
+use tributary_access::holdoffs::Terms;
+use tributary_access::rate::Rate;
+
 use super::*;
 
 const USERS: &str = "[auth.users]\nfile = \"/etc/tributary/passwd\"\n";
@@ -194,4 +199,52 @@ fn rules_in_tokens_stand_before_those_of_the_file() {
     let settings = good(&format!("{jwt}[access]\ndefault = \"deny\"\n"), &[]);
     let jwt = settings.identity.jwt.expect("it is there");
     assert_eq!(jwt.rules_claim.as_deref(), Some("acl"));
+}
+
+#[test]
+fn wrong_passwords_are_held_off_as_the_file_says_or_else_as_ever() {
+    let terms = |per_min: u32, first, longest, forgive| {
+        let minute = Duration::from_secs(60);
+        let rate = Rate::per(u64::from(per_min), minute, per_min).expect("in bounds");
+        let [first, longest, forgive] = [first, longest, forgive].map(Duration::from_secs);
+        Terms::new(rate, first, longest, forgive).expect("in bounds")
+    };
+    let of = |text: &str| good(text, &[]).identity.failures;
+    assert_eq!(of(""), terms(30, 10, 600, 3_600));
+    let said = "[auth]\nfailures_per_min = 5\nhold_off_secs = 60\nhold_off_secs_max = 60\n\
+        forgive_secs = 120\n";
+    assert_eq!(of(said), terms(5, 60, 60, 120));
+    let long = "[auth]\nhold_off_secs = 900\n";
+    assert_eq!(of(long), terms(30, 900, 900, 3_600));
+    for (line, key, part) in [
+        (
+            "failures_per_min = 0",
+            "failures_per_min",
+            "a number from 1",
+        ),
+        (
+            "hold_off_secs = 86401",
+            "hold_off_secs",
+            "a number from 1 to 86400",
+        ),
+        ("forgive_secs = 0", "forgive_secs", "a number from 1"),
+        (
+            "hold_off_secs_max = 9",
+            "hold_off_secs_max",
+            "at least hold_off_secs",
+        ),
+        (
+            "hold_of_secs = 9",
+            "hold_of_secs",
+            "did you mean \"hold_off_secs\"?",
+        ),
+    ] {
+        let said = faults(&format!("[auth]\n{line}\n"), &[]);
+        assert_eq!(said.len(), 1, "{said:?}");
+        let begin = format!("2: [auth].{key}: ");
+        assert!(
+            said[0].starts_with(&begin) && said[0].contains(part),
+            "{said:?}"
+        );
+    }
 }

@@ -28,30 +28,6 @@ impl Quota {
         self.0.as_ref().is_some_and(|rules| rules.address.is_some())
     }
 
-    /// It is known from where a stranger comes; nothing for a Unix socket and for a balancer that
-    /// speaks for itself.
-    pub(in crate::shard) fn note_address(&mut self, socket: Socket, address: Option<IpAddr>) {
-        let Some(rules) = self.0.as_mut().filter(|rules| rules.address.is_some()) else {
-            return;
-        };
-        match address.map(|address| rules.grouping.of(address)) {
-            None => rules.addresses.remove(&socket),
-            Some(group) => rules.addresses.insert(socket, rules.owner_of(group)),
-        };
-    }
-
-    /// What goes along with a stranger that leaves.
-    pub(in crate::shard) fn take_address(&mut self, socket: Socket) -> Option<Owner> {
-        self.0.as_mut()?.addresses.remove(&socket)
-    }
-
-    /// What came along with a stranger.
-    pub(in crate::shard) fn put_address(&mut self, socket: Socket, address: Option<Owner>) {
-        if let (Some(rules), Some(address)) = (&mut self.0, address) {
-            rules.addresses.insert(socket, address);
-        }
-    }
-
     /// The newcomer that was let in last has this place.
     pub(in crate::shard) fn seat(&mut self, index: u32) {
         let Some(rules) = &mut self.0 else {
@@ -79,12 +55,7 @@ impl Quota {
     }
 
     /// A stranger has gone or was turned away, though it may have counted already.
-    pub(in crate::shard) fn forget(&mut self, socket: Socket, now_tick: u32) {
-        self.take_address(socket);
-        self.drop_claim(now_tick);
-    }
-
-    fn drop_claim(&mut self, now_tick: u32) {
+    pub(in crate::shard) fn drop_claim(&mut self, now_tick: u32) {
         if let Some(rules) = &mut self.0 {
             let claim = std::mem::take(&mut rules.claim);
             rules.release(claim, now_tick);
@@ -101,6 +72,7 @@ impl World {
         connect: &Connect<'_>,
         proof: &Option<Proof>,
         earlier: Option<u32>,
+        address: Option<IpAddr>,
     ) -> Option<Entrance> {
         let proven = proof.as_ref().and_then(|proof| proof.user.as_deref());
         let user = proven.or(connect.user_name);
@@ -111,7 +83,7 @@ impl World {
             let client = self.clients.look(*index);
             client.is_some_and(|client| client.session.is_connected())
         });
-        let entered = rules.enter(socket, connect.client_id, user, connected, now_tick);
+        let entered = rules.enter(address, connect.client_id, user, connected, now_tick);
         if let Ok(unknown_count @ 1..) = entered {
             self.book().bounds_hit.add(bound::QUOTA, unknown_count);
         }
@@ -119,7 +91,16 @@ impl World {
         self.book().quota_hits.add(hit.index(), 1);
         if self.log_budget.allows(now_tick / TICKS_PER_SEC) {
             let (client, quota, shard) = (connect.client_id, hit.name(), self.index);
-            tracing::info!(quota, client, user, shard, "turned away over a quota");
+            let address = self.whence_stranger(socket);
+            let address = address.as_deref();
+            tracing::info!(
+                quota,
+                client,
+                user,
+                address,
+                shard,
+                "turned away over a quota"
+            );
         }
         let mut last_words = Vec::new();
         session::turn_away(connect.version, told(hit), None, &mut last_words);
@@ -148,13 +129,14 @@ impl Rules {
     /// Asks every quota that a newcomer is under; says how many had no room for its account.
     fn enter(
         &mut self,
-        socket: Socket,
+        address: Option<IpAddr>,
         client_id: &str,
         user: Option<&str>,
         connected: Option<u32>,
         now_tick: u32,
     ) -> Result<u64, Hit> {
-        let address = self.addresses.remove(&socket).unwrap_or_default();
+        let address = address.filter(|_| self.address.is_some());
+        let address = address.map(|address| self.owner_of(self.grouping.of(address)));
         let user = user.filter(|_| self.user.is_some());
         let user = user.map(|user| Owner::of(&self.hasher, user.as_bytes()));
         let unknown_count = self.watch(client_id, now_tick)?;
@@ -162,7 +144,12 @@ impl Rules {
         let earlier = earlier.copied().unwrap_or_default();
         let unknown = |entry| u64::from(entry == Entry::Unknown);
         let level = (Level::Address, &self.address);
-        let (address, entry) = ask(level, address, earlier.address, now_tick)?;
+        let (address, entry) = ask(
+            level,
+            address.unwrap_or_default(),
+            earlier.address,
+            now_tick,
+        )?;
         self.claim.address = address;
         let unknown_count = unknown_count + unknown(entry);
         let level = (Level::User, &self.user);

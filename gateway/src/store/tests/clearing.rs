@@ -148,7 +148,7 @@ fn an_expired_session_is_dropped_and_its_will_handed_over() {
             Op::SessionPut {
                 session,
                 client_id: client_id.into(),
-                record,
+                record: Box::new(record),
             },
             Op::WillPut {
                 session,

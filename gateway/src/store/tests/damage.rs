@@ -2,11 +2,12 @@
 
 use std::fs;
 
-use redb::Builder;
+use redb::{Builder, ReadableDatabase};
 
 use super::ground::*;
-use crate::store::tables::{FORMAT, FORMAT_KEY, META};
-use crate::store::{Op, Opened, StoreError};
+use crate::store::record::{read_session, write_session};
+use crate::store::tables::{self, FORMAT, FORMAT_KEY, FORMAT_WITHOUT_USERS, META};
+use crate::store::{Op, Opened, SessionRecord, StoreError, Whose};
 
 fn refused(folder: &Folder) -> StoreError {
     match Opened::at(folder.path(), 1, NOW, |_| 0) {
@@ -62,8 +63,69 @@ fn a_store_of_a_newer_version_is_left_as_it_is() {
     assert_says(
         &refused(&folder),
         &folder,
-        &["format 2", "up to 1", "start the version"],
+        &["format 3", "up to 2", "start the version"],
     );
+}
+
+#[test]
+fn a_store_from_before_users_were_kept_opens_and_says_of_no_session_whose_it_is() {
+    let folder = filled(1);
+    let database = Builder::new().open(folder.file()).expect("it is closed");
+    let writing = database.begin_write().expect("it can be written");
+    {
+        let mut meta = writing.open_table(META).expect("it is there");
+        meta.insert(FORMAT_KEY, FORMAT_WITHOUT_USERS)
+            .expect("it can be written");
+        let mut sessions = writing.open_table(tables::SESSIONS).expect("it is there");
+        // As format 1 wrote it: MQTT 3.1.1, expiry, since when it is away, client id.
+        let record = b"\x04\xff\xff\xff\xff\x01\0\0\0old";
+        let key = [0, 0, 0, 0, 0, 0, 0, 9, 0];
+        sessions
+            .insert(&key[..], &record[..])
+            .expect("it can be written");
+    }
+    writing.commit().expect("it can be written");
+    drop(database);
+    let sessions = reopen(&folder).sessions;
+    let ids: Vec<_> = sessions.iter().map(|one| &*one.client_id).collect();
+    assert_eq!(ids, ["client", "old"]);
+    for session in &sessions {
+        assert_eq!(session.record.whose, Whose::Unknown);
+    }
+    let database = Builder::new().open(folder.file()).expect("it is closed");
+    let reading = database.begin_read().expect("it can be read");
+    let meta = reading.open_table(META).expect("it is there");
+    let format = meta.get(FORMAT_KEY).expect("it can be read");
+    let format = format.map(|format| format.value());
+    assert_eq!(format, Some(FORMAT), "an earlier version leaves it alone");
+}
+
+#[test]
+fn a_record_cut_within_its_user_or_of_two_minds_whose_it_is_is_damage() {
+    let record = SessionRecord {
+        whose: Whose::User("ann".into()),
+        ..RECORD
+    };
+    let mut whole = Vec::new();
+    write_session(&mut whole, "c", &record);
+    assert_eq!(read_session(&whole), Some(("c", record)));
+    // Version, two seconds, the length of the user and the user itself.
+    let fixed = 1 + 4 + 4 + 1 + 3;
+    for length in 0..fixed {
+        assert_eq!(read_session(&whole[..length]), None, "{length} bytes");
+    }
+    for bit in 3..8 {
+        let mut damaged = whole.clone();
+        damaged[0] |= 1 << bit;
+        let is_as_written = damaged == whole;
+        assert_eq!(read_session(&damaged).is_some(), is_as_written, "bit {bit}");
+    }
+    let mut damaged = whole.clone();
+    damaged[9] = 200;
+    assert_eq!(read_session(&damaged), None, "a user longer than the rest");
+    damaged[9] = 3;
+    damaged[10] = 0xff;
+    assert_eq!(read_session(&damaged), None, "a user that is no text");
 }
 
 #[test]
@@ -136,7 +198,7 @@ fn an_entry_that_nobody_wrote_is_damage() {
     let database = Builder::new().open(folder.file()).expect("it is closed");
     let writing = database.begin_write().expect("it can be written");
     {
-        let table = writing.open_table(crate::store::tables::RETAINED);
+        let table = writing.open_table(tables::RETAINED);
         let mut table = table.expect("it is there");
         table
             .insert(&b"topic"[..], &b"\xff"[..])

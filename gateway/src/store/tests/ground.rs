@@ -11,7 +11,7 @@ use tributary_proto::version::{Qos, Version};
 
 use crate::store::{
     Op, Opened, QueueEntry, Recovered, RecoveredSession, SessionNumber, SessionRecord, Store,
-    StoreHandle, StoreSink, Submitted,
+    StoreHandle, StoreSink, Submitted, Whose,
 };
 
 /// Now, in the tests' own time.
@@ -172,6 +172,7 @@ pub(super) fn entry(message: &Arc<Message>) -> QueueEntry {
 
 pub(super) const RECORD: SessionRecord = SessionRecord {
     version: Version::V5,
+    whose: Whose::Unknown,
     expiry_secs: 3_600,
     disconnected_at_sec: None,
 };
@@ -180,7 +181,7 @@ pub(super) fn session(number: SessionNumber, client_id: &str) -> Op {
     Op::SessionPut {
         session: number,
         client_id: client_id.into(),
-        record: RECORD,
+        record: Box::new(RECORD),
     }
 }
 

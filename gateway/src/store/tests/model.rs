@@ -12,7 +12,7 @@ use tributary_proto::version::{Qos, Version};
 use super::ground::*;
 use crate::store::{
     EntryState, Op, QueueEntry, Recovered, RecoveredEntry, RecoveredSession, SessionNumber,
-    SessionRecord, StoredGrant, StoredWill,
+    SessionRecord, StoredGrant, StoredWill, Whose,
 };
 
 /// What ought to be in the store.
@@ -41,13 +41,13 @@ impl Model {
             } => {
                 let fresh = || Session {
                     client_id,
-                    record,
+                    record: RECORD,
                     subscriptions: BTreeMap::new(),
                     queue: BTreeMap::new(),
                     taken: BTreeSet::new(),
                     will: None,
                 };
-                self.sessions.entry(session).or_insert_with(fresh).record = record;
+                self.sessions.entry(session).or_insert_with(fresh).record = *record;
             }
             Op::SessionDelete { session } => drop(self.sessions.remove(&session)),
             Op::SubscriptionPut {
@@ -117,7 +117,7 @@ impl Model {
             RecoveredSession {
                 number: *number,
                 client_id: session.client_id.clone(),
-                record: session.record,
+                record: session.record.clone(),
                 subscriptions: session.subscriptions.clone().into_iter().collect(),
                 queue: session.queue.iter().map(entry).collect(),
                 taken: session.taken.iter().copied().collect(),
@@ -240,11 +240,20 @@ impl Script {
         Op::SessionPut {
             session,
             client_id: format!("client-{}", session.word()).into(),
-            record: SessionRecord {
+            record: Box::new(SessionRecord {
                 version: versions[self.below(3) as usize],
+                whose: self.whose(),
                 expiry_secs: 1_000 + self.below(1_000) as u32,
                 disconnected_at_sec: (self.below(2) == 0).then_some(NOW - 10),
-            },
+            }),
+        }
+    }
+
+    fn whose(&mut self) -> Whose {
+        match self.below(3) {
+            0 => Whose::Unknown,
+            1 => Whose::Anonymous,
+            _ => Whose::User("ü".repeat(self.below(100) as usize).into()),
         }
     }
 

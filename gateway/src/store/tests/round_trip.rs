@@ -7,7 +7,7 @@ use tributary_proto::version::{Qos, Version};
 
 use super::ground::*;
 use crate::store::{
-    EntryState, Op, QueueEntry, SessionNumber, SessionRecord, StoredGrant, StoredWill,
+    EntryState, Op, QueueEntry, SessionNumber, SessionRecord, StoredGrant, StoredWill, Whose,
 };
 
 #[test]
@@ -29,6 +29,7 @@ fn a_session_comes_back_with_all_that_hangs_on_it() {
     let number = running.handle.session_number();
     let record = SessionRecord {
         version: Version::V311,
+        whose: Whose::User("änn".into()),
         expiry_secs: 60,
         disconnected_at_sec: Some(NOW - 59),
     };
@@ -55,12 +56,12 @@ fn a_session_comes_back_with_all_that_hangs_on_it() {
         Op::SessionPut {
             session: number,
             client_id: "a".into(),
-            record: RECORD,
+            record: Box::new(RECORD),
         },
         Op::SessionPut {
             session: number,
             client_id: "a".into(),
-            record,
+            record: Box::new(record.clone()),
         },
         subscribe(number, "$share/g/x/+", grant),
         subscribe(number, "y/#", plain),
@@ -89,6 +90,37 @@ fn a_session_comes_back_with_all_that_hangs_on_it() {
     wanted.will = Some(Box::new(will));
     wanted.taken = [1, 65_535].into();
     assert_eq!(reopen(&folder).sessions, [wanted]);
+}
+
+#[test]
+fn whose_a_session_is_comes_back_and_nobody_is_told_from_unknown() {
+    let folder = Folder::new();
+    let mut running = start(open(&folder).0);
+    let long = "u".repeat(usize::from(u16::MAX));
+    let all = [
+        Whose::Unknown,
+        Whose::Anonymous,
+        Whose::User("".into()),
+        Whose::User("a".into()),
+        Whose::User(long.into()),
+    ];
+    for whose in &all {
+        let session = running.handle.session_number();
+        let record = SessionRecord {
+            whose: whose.clone(),
+            ..RECORD
+        };
+        running.commit(vec![Op::SessionPut {
+            session,
+            client_id: "c".into(),
+            record: Box::new(record),
+        }]);
+    }
+    assert!(running.store.end());
+    let sessions = reopen(&folder).sessions;
+    assert!(sessions.iter().all(|session| &*session.client_id == "c"));
+    let found: Vec<_> = sessions.into_iter().map(|one| one.record.whose).collect();
+    assert_eq!(found, all);
 }
 
 fn subscribe(session: SessionNumber, filter: &str, grant: StoredGrant) -> Op {

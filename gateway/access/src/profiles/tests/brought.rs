@@ -116,7 +116,7 @@ fn a_reload_keeps_what_a_client_brought() {
     let mut profiles = Profiles::new(book(vec![], Deny), 3, KEY);
     let mut index = profiles.admit(&client, Some(&own)).expect("there is room");
     profiles.set_rules(book(vec![everything(Allow, &["news"])], Deny));
-    assert_eq!(profiles.renew(&mut index, client.subject), Ok(()));
+    assert_eq!(profiles.renew(&mut index, client.subject, None), Ok(()));
     let may = |topic| {
         profiles
             .decide(&index, client.subject, &ask(Publish, topic))

@@ -93,7 +93,7 @@ fn a_reload_applies_to_the_connected_one_by_one() {
         (true, false),
         "the old rules hold until then"
     );
-    assert_eq!(profiles.renew(&mut first, ops.subject), Ok(()));
+    assert_eq!(profiles.renew(&mut first, ops.subject, None), Ok(()));
     assert!(profiles.is_current(&first));
     assert_eq!(may(&profiles, &first), (false, true));
     assert_eq!(may(&profiles, &late), (true, false));
@@ -104,7 +104,7 @@ fn a_reload_applies_to_the_connected_one_by_one() {
         ),
         (2, ProfileIndex::at(1))
     );
-    assert_eq!(profiles.renew(&mut late, ops.subject), Ok(()));
+    assert_eq!(profiles.renew(&mut late, ops.subject, None), Ok(()));
     assert_eq!((profiles.len(), &first), (1, &late));
 }
 
@@ -115,7 +115,7 @@ fn a_reload_that_finds_no_room_leaves_a_client_what_it_has() {
     let mut index = profiles.admit(&client, None).expect("there is room");
     profiles.set_rules(book(vec![], Deny));
     assert_eq!(
-        profiles.renew(&mut index, client.subject),
+        profiles.renew(&mut index, client.subject, None),
         Err(NoProfile::Full)
     );
     assert!(

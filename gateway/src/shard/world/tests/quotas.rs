@@ -3,6 +3,7 @@
 use std::hash::RandomState;
 
 use tributary_access::accounts;
+use tributary_access::address::Grouping;
 use tributary_access::meter;
 use tributary_access::rate::Rate;
 use tributary_proto::close::Close;
@@ -327,4 +328,36 @@ fn all_clients_of_a_user_share_its_rate_and_those_of_another_do_not() {
     assert_eq!(tick(&mut bench, 10), 1);
     assert_eq!(tick(&mut bench, 20), 1);
     assert!(!bench.has(two, Paused::QUOTA));
+}
+
+#[test]
+fn a_socket_is_asked_once_where_it_comes_from_and_its_connect_waits_for_that() {
+    let accounts = accounts::Terms {
+        connections_max: Some(1),
+        ..accounts::Terms::default()
+    };
+    let over = Over::Slow;
+    let mut bench = bench(Terms {
+        address: Some((Grouping::default(), Share { accounts, over })),
+        ..Terms::default()
+    });
+    let mut come = |id: &str, last: u8| {
+        let (socket, connect) = (bench.socket(), connect(id, 5, 0));
+        bench.world.orders.clear();
+        for _ in 0..2 {
+            let entrance = bench.world.on_stranger(socket, &connect, true);
+            assert!(matches!(entrance, Entrance::Behind));
+            let kept = bench.world.take_half_connect(socket);
+            assert_eq!(kept.as_deref(), Some(&connect[..]));
+        }
+        let is_question = |order: &&Order| matches!(order, Order::AskPeer { .. });
+        assert_eq!(bench.world.orders.iter().filter(is_question).count(), 1);
+        let address = [192, 0, 2, last].into();
+        bench.world.on_peer_of_stranger(socket, Some(address));
+        let entrance = bench.world.on_stranger(socket, &connect, true);
+        matches!(entrance, Entrance::In { .. })
+    };
+    assert!(come("first", 1));
+    assert!(!come("second", 1), "its address has its one connection");
+    assert!(come("third", 2));
 }
