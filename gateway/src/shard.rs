@@ -25,6 +25,7 @@ mod clients;
 mod close;
 mod deliver;
 mod door;
+mod entered;
 mod events;
 mod filling;
 mod finish;

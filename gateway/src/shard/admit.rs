@@ -1,7 +1,6 @@
 //! Accept: reads the CONNECT of a stranger, finds its home, lets it in or turns it away.
 
 use std::mem;
-use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
 use tributary_access::subject::{Identity, Subject};
@@ -13,7 +12,6 @@ use tributary_proto::packet::Connect;
 use tributary_proto::reason::Reason;
 use tributary_proto::session::{self, Admission, Session, Terms, Welcome, Will};
 use tributary_proto::subscriptions::Held;
-use tributary_proto::version::Version;
 use tributary_transport::proxy::Expect;
 
 use super::client::{Client, Extra, Listed, Paused, Reading};
@@ -24,7 +22,7 @@ use super::wheel::Wheel;
 use super::world::{Socket, World, context};
 use crate::limits::CONNECT_BYTES_MAX;
 use crate::overload::Overload;
-use crate::store::{Op, SessionNumber, StoredWill};
+use crate::store::SessionNumber;
 
 /// First byte of every CONNECT: packet type 1, flags 0.
 const CONNECT_FIRST_BYTE: u8 = 0x10;
@@ -378,49 +376,6 @@ impl World {
         Ok(ClientRef { index, generation })
     }
 
-    /// What every client that came in leads to.
-    fn after_entry(&mut self, at: ClientRef, connect: &Connect<'_>, asked: Option<IpAddr>) {
-        self.quota.seat(at.index);
-        let due_tick = self.clients.find(at).and_then(|client| client.due_tick());
-        if let Some(tick) = due_tick {
-            self.wheel.put(&mut self.clients, at.index, tick);
-        }
-        self.owe(at.index);
-        self.await_hand_off(at.index);
-        self.note_expiry(at);
-        self.write_record(at.index, None);
-        let shared = self.clients.find(at).and_then(|client| {
-            let (number, extra) = (client.number()?, client.extra.as_ref()?);
-            Some((number, extra.will.as_deref()?.clone()))
-        });
-        if let Some((session, will)) = shared {
-            let will = StoredWill {
-                message: will.message,
-                delay_secs: will.delay_secs,
-                due_sec: None,
-            };
-            let will = Box::new(will);
-            self.keeper.write(Op::WillPut { session, will });
-        }
-        self.connected.fetch_add(1, Ordering::Relaxed);
-        if let Some(client) = self.clients.look(at.index) {
-            self.links.door(client.socket()).enter();
-        }
-        self.online_count += 1;
-        let book = self.book();
-        book.connects.add(version_index(connect.version), 1);
-        book.connections.add(1);
-        let client = self.clients.look(at.index);
-        let asked = || asked.map(|address| address.to_string());
-        tracing::debug!(
-            client = connect.client_id,
-            address = self.whence(at.index).or_else(asked).as_deref(),
-            certificate = client.and_then(Client::certified_name),
-            shard = self.index,
-            "connected"
-        );
-    }
-
     /// Writes the CONNACK of success to `scratch`.
     fn welcome(
         &mut self,
@@ -493,14 +448,5 @@ impl World {
                 origin,
             })
         })
-    }
-}
-
-/// Place of a version in the counters.
-fn version_index(version: Version) -> usize {
-    match version {
-        Version::V31 => 0,
-        Version::V311 => 1,
-        Version::V5 => 2,
     }
 }

@@ -5,8 +5,8 @@
 //!     └──> Mqtt               └────────────└─> Closed, Violated    decoder is kept apart
 //! ```
 //!
-//! Where there is one door and it is plain there is no table. Else it has six bytes per slot, whoever
-//! uses it: an idle WebSocket client costs no more than any other beside it.
+//! Where there is one door and it is plain there is no table. Else it has six bytes per slot,
+//! whoever uses it: an idle WebSocket client costs no more than any other beside it.
 
 use std::collections::HashMap;
 use std::sync::Arc;

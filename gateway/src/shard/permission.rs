@@ -219,7 +219,7 @@ impl World {
         self.seat(*index, Some(hold));
     }
 
-    /// Where a client comes from is kept for other rules, unless no rule asks or it is known anyway.
+    /// Where a client comes from is kept for other rules, unless none asks or it is known anyway.
     fn keep_address(&mut self, index: u32, from: Option<IpAddr>, own: Option<&Arc<OwnRules>>) {
         let told = self.clients.look(index).and_then(Client::address);
         if let Some(permission) = self.permission.as_mut() {

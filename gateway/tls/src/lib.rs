@@ -16,9 +16,10 @@
 //!
 //! A connection begins as a [`Handshake`], which holds what was read until a whole record is there.
 //! When it is done, [`Secured`] says who the client is; the gateway maps that to an identity and
-//! keeps the [`Records`] alone, or what is in their box. Records are opened where they were read, in the
-//! shard's buffer; one that is cut off by the end of a read goes to a pooled buffer, as a cut
-//! packet does: [`frame::front`] says how much is missing. Nothing else is kept between two reads.
+//! keeps the [`Records`] alone, or what is in their box. Records are opened where they were
+//! read, in the shard's buffer; one that is cut off by the end of a read goes to a pooled
+//! buffer, as a cut packet does: [`frame::front`] says how much is missing. Nothing else is
+//! kept between two reads.
 //!
 //! ```
 //! use tributary_tls::frame::{self, Front};
