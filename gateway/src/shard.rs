@@ -250,9 +250,6 @@ impl Shard {
         let mut world = World::new(plan.world);
         world.shed = Shed::new(plan.shed);
         world.quota = Quota::new(plan.quota);
-        if world.quota.asks_address() || world.permission.is_some() {
-            world.links.tell_addresses_apart();
-        }
         let shard = Self {
             planes,
             filling: 0,

@@ -134,14 +134,6 @@ impl Links {
         }
     }
 
-    /// Addresses may be asked for: it counts by which of several doors somebody came where not all
-    /// have addresses, or not of one kind.
-    pub(super) fn tell_addresses_apart(&mut self) {
-        let mut kinds = self.doors.iter().map(Door::is_ipv6);
-        let first = kinds.next();
-        self.is_used |= kinds.any(|kind| Some(kind) != first);
-    }
-
     /// Where a socket is on its way to MQTT.
     pub(super) fn stage(&self, socket: Socket) -> Stage {
         self.slots.of(socket).stage
@@ -243,7 +235,7 @@ impl Links {
 mod tests {
     use super::*;
     use crate::config::Listener;
-    use std::net::{Ipv4Addr, SocketAddr};
+    use std::net::Ipv4Addr;
     use tributary_ring::Conn;
 
     const SOCKET: Socket = Socket {
@@ -269,21 +261,6 @@ mod tests {
         assert!(links.slots.is_empty());
         assert_eq!(links.stage(SOCKET), Stage::Mqtt);
         assert!(links.take(SOCKET).is_none());
-    }
-
-    #[test]
-    fn where_addresses_are_asked_doors_of_several_kinds_are_told_apart() {
-        let is_used = |addresses: &[&str]| {
-            let address = |text: &&str| text.parse::<SocketAddr>().expect("an address");
-            let plain = |text| Door::new(Listener::plain("mqtt".into(), address(text)), None);
-            let mut links = Links::new(addresses.iter().map(plain).collect());
-            assert!(!links.is_used);
-            links.tell_addresses_apart();
-            links.is_used
-        };
-        assert!(!is_used(&["0.0.0.0:1"]));
-        assert!(!is_used(&["0.0.0.0:1", "127.0.0.1:2"]));
-        assert!(is_used(&["0.0.0.0:1", "[::]:2"]));
     }
 
     #[test]
