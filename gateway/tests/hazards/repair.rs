@@ -320,8 +320,8 @@ fn a_cluster_whose_brokers_all_have_new_addresses_is_found_again_by_the_name_it_
     device.send(&Publish::qos1(packet_id, "moved/says", b"meanwhile").encode(V5));
     device.ping();
     name.point_to(kafka.listener(ELSEWHERE));
-    // librdkafka may have forgotten every broker meanwhile. That is noticed by probes, one every ten
-    // seconds, which wait for it to fail: more than a client's usual patience.
+    // librdkafka may have forgotten every broker meanwhile. Probes notice that, one every ten
+    // seconds, each waiting for it to fail: more than a client's usual patience.
     let is_there = || {
         let metrics = gateway.metrics();
         let acknowledged = metrics.labelled("tributary_publishes_acknowledged_total", "qos", "1");
