@@ -23,7 +23,7 @@ use tributary_transport::websocket::{
 use super::addresses::Addresses;
 use super::approach::Origin;
 use super::door::Door;
-use super::slots::Slots;
+use super::sparse::BySocket;
 use super::thrift::shrink_map;
 use super::world::Socket;
 
@@ -55,7 +55,7 @@ pub(super) struct Link {
     stage: Stage,
 }
 
-const _: () = assert!(size_of::<Link>() <= crate::limits::LINK_BYTES);
+const _: () = assert!(size_of::<Option<Link>>() <= crate::limits::LINK_BYTES);
 
 /// What one read of a WebSocket held.
 #[derive(Default)]
@@ -72,7 +72,7 @@ pub(super) struct Unframed<'a> {
 pub(super) struct Links {
     doors: Arc<[Door]>,
     /// Empty where there is one door and it is plain.
-    slots: Slots<Link>,
+    slots: BySocket<Link>,
     /// Decoders of frames that were cut by the end of a read.
     cut: HashMap<Socket, Decoder>,
     /// Whom balancers speak for who have brought no CONNECT yet.
@@ -121,7 +121,7 @@ impl Links {
     /// No sockets yet, which will come by these doors.
     pub(super) fn new(doors: Arc<[Door]>) -> Self {
         Self {
-            slots: Slots::default(),
+            slots: BySocket::default(),
             cut: HashMap::new(),
             origins: HashMap::new(),
             addresses: Addresses::default(),

@@ -27,19 +27,21 @@ use tributary_proto::version::Qos;
 
 use super::admit::Entrance;
 use super::client::Client;
-use super::holds::Holds;
+use super::sparse::Sparse;
 use super::spread::SYS_PREFIX;
 use super::world::World;
 use crate::config::OnDenied;
 use crate::limits::{PROFILES_PER_SHARD_MAX, RENEWALS_PER_TURN};
 use crate::mailbox::Rules;
 
+const _: () = assert!(size_of::<Option<IpAddr>>() == crate::limits::CLIENT_ADDRESS_BYTES);
+
 /// What a shard knows of who may do what.
 pub(super) struct Permission {
     profiles: Profiles,
-    holds: Holds<ProfileIndex>,
+    holds: Sparse<ProfileIndex>,
     /// Where clients come from whose sockets were asked for rules with networks.
-    addresses: Holds<IpAddr>,
+    addresses: Sparse<IpAddr>,
     on_denied: OnDenied,
     judges_addresses: bool,
     /// Where clients are that may still have profiles of earlier rules.
@@ -55,8 +57,8 @@ impl Permission {
         Self {
             judges_addresses: rules.book.judges_addresses(),
             profiles: Profiles::new(rules.book, PROFILES_PER_SHARD_MAX, key),
-            holds: Holds::default(),
-            addresses: Holds::default(),
+            holds: Sparse::default(),
+            addresses: Sparse::default(),
             on_denied: rules.on_denied,
             renew_from: None,
         }

@@ -20,7 +20,7 @@ use tributary_tls::{Burst, Fault, Handshake, Opened, Records, Spent};
 use kept::{Kept, Seal};
 
 use super::buffers::Spares;
-use super::slots::Slots;
+use super::sparse::BySocket;
 use super::thrift::shrink_map;
 use super::world::Socket;
 
@@ -87,7 +87,7 @@ pub(super) struct Unsealed {
 #[derive(Default)]
 pub(super) struct Seals {
     /// Empty where nobody comes by TLS.
-    slots: Slots<Seal>,
+    slots: BySocket<Seal>,
     kept: Kept,
     /// Records that were cut by the end of a read.
     cut: HashMap<Socket, Vec<u8>>,

@@ -39,7 +39,7 @@ pub(super) enum Seal {
     Over,
 }
 
-const _: () = assert!(size_of::<Seal>() <= crate::limits::SEAL_BYTES);
+const _: () = assert!(size_of::<Option<Seal>>() <= crate::limits::SEAL_BYTES);
 
 /// The handshakes and record layers of a shard.
 #[derive(Default)]
