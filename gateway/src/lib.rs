@@ -43,6 +43,8 @@ pub mod quota;
 
 pub mod tls;
 
+pub mod clock;
+
 pub mod control_tls;
 
 pub mod limits;

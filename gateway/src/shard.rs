@@ -23,6 +23,7 @@ mod carry;
 mod client;
 mod clients;
 mod close;
+mod dawn;
 mod deliver;
 mod door;
 mod entered;

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use tributary_tls::settings::{self, Chain, ExpiredLists, Pem, Role, SettingsFault, Trust};
 use tributary_tls::{Clock, Layer, Options, Settings, Tickets};
 
+use crate::clock::since_1970;
 use crate::limits::TLS_FILE_BYTES_MAX;
 
 /// What a listener asks of TLS; the files are read when they are needed, and again by a reload.
@@ -103,8 +103,7 @@ pub fn open(
 
 /// A clock that stands at the time of this machine.
 pub fn clock() -> Clock {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Clock::at(since.map_or(0, |since| since.as_secs()))
+    Clock::at(since_1970().as_secs())
 }
 
 fn read_all(key: &'static str, paths: &[PathBuf]) -> Result<Vec<Content>, Unusable> {

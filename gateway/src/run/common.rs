@@ -3,7 +3,6 @@
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use tributary_proto::retained;
 use tributary_proto::session::{DropRule, Terms};
@@ -13,6 +12,7 @@ use tributary_proto::version::Qos;
 use super::identity::Identity;
 use super::{Refusal, acl};
 use crate::auth::{METHOD, Users};
+use crate::clock;
 use crate::config::{self, QueueDrop, Settings};
 use crate::interest::Interest;
 use crate::mailbox::{Mailboxes, Rules};
@@ -49,9 +49,7 @@ impl Common {
     ) -> Result<Self, Refusal> {
         let hasher = RandomState::new();
         let topic_hasher = TopicHasher::new(hasher.hash_one("topics"));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        // A clock before 1970 makes every message with an expiry last longer, and nothing else.
-        let base_sec = now.map_or(0, |since| since.as_secs() as u32);
+        let base_sec = clock::unix_sec();
         let (store, ends) = match &settings.store {
             config::Store::Memory => (None, (0..shards).map(|_| None).collect()),
             config::Store::Local { path } => {

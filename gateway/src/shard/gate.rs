@@ -29,6 +29,7 @@ use super::client::Client;
 use super::clients::ClientRef;
 use super::prove::Proof;
 use super::world::{Socket, World};
+use crate::clock;
 use crate::limits::{ASKED_PER_SHARD_MAX, EXPIRIES_SWEEP_MIN, HELD_OFF_ADDRESSES_MAX, TICK};
 use crate::mailbox::{Chains, Note};
 use crate::store::Whose;
@@ -389,7 +390,7 @@ impl World {
 
     /// Ends connections whose proofs have ended.
     pub(super) fn end_expired(&mut self) {
-        let now_sec = self.wall_sec();
+        let now_sec = clock::unix_sec();
         while let Some(gate) = self.gate.as_mut()
             && let Some(Reverse((sec, index, generation))) = gate.expiries.peek().copied()
             && sec <= now_sec

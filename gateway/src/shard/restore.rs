@@ -39,8 +39,9 @@ impl World {
         let Ok(rules) = Session::stored(version, &profile, &mut self.commons.profiles) else {
             return;
         };
-        let left_sec = session.record.disconnected_at_sec.unwrap_or(self.base_sec);
-        let heard_tick = match session.record.expiry_secs {
+        let record = &session.record;
+        let left_sec = record.disconnected_at_sec.unwrap_or(self.wall_sec());
+        let heard_tick = match record.expiry_secs {
             SessionRecord::NEVER => u32::MAX,
             secs => self.tick_of(left_sec.saturating_add(secs)),
         };
@@ -109,7 +110,7 @@ impl World {
         let expires_at_sec = stored.message.expires_at_sec;
         let will = Will {
             expiry_secs: (expires_at_sec != Message::NEVER)
-                .then(|| expires_at_sec.saturating_sub(self.base_sec)),
+                .then(|| self.dawn.secs_until(expires_at_sec)),
             message: stored.message,
             delay_secs: stored.delay_secs,
         };
@@ -118,7 +119,7 @@ impl World {
 
     /// The tick of a second since 1970; the first one for what is past.
     fn tick_of(&self, sec: u32) -> u32 {
-        after(0, sec.saturating_sub(self.base_sec))
+        after(0, self.dawn.secs_until(sec))
     }
 }
 

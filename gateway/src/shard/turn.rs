@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use glommio::io::BufferedFile;
 
+use super::dawn::Dawn;
 use super::{Listening, Shard};
 use crate::limits::{REACTOR_VISIT, TICK, TICKS_PER_SEC};
 use crate::mailbox::Mailbox;
@@ -40,6 +41,8 @@ impl Shard {
                 .for_each(|listening| plane.ring.listen(listening.socket));
         }
         bound_parking();
+        // Filling the world from a store took its time.
+        self.world.dawn = Dawn::now();
         let started = Instant::now();
         let mut visited = started;
         loop {

@@ -24,6 +24,7 @@ use super::behind::Behind;
 use super::buffers::Spares;
 use super::client::{Listed, Paused};
 use super::clients::{ClientRef, Clients};
+use super::dawn::Dawn;
 use super::door::Door;
 use super::gate::{Gate, GatePlan};
 use super::groups::GroupNames;
@@ -61,7 +62,7 @@ macro_rules! context {
             terms: &$world.terms,
             commons: &mut $world.commons,
             journal: &mut $world.journal,
-            now_sec: $world.base_sec + $world.now_tick / crate::limits::TICKS_PER_SEC,
+            now_sec: $world.dawn.sec_at($world.now_tick),
             room_bytes: $client.room_bytes(),
             out: &mut $world.scratch,
         }
@@ -248,8 +249,7 @@ pub(super) struct World {
     pub speaker: Option<Speaker>,
     /// Clients connected here.
     pub online_count: usize,
-    /// Seconds since 1970 at tick 0.
-    pub base_sec: u32,
+    pub dawn: Dawn,
     /// Exchanges that must end well before a client is let in.
     pub exchanges: HashMap<Socket, Box<Pending>>,
     /// Clients that prove anew who they are.
@@ -402,7 +402,7 @@ impl World {
             is_restless: false,
             speaker: Speaker::new(plan.sys_interval_secs).filter(|_| plan.index == 0),
             online_count: 0,
-            base_sec: plan.base_sec,
+            dawn: Dawn::at(plan.base_sec),
             exchanges: HashMap::new(),
             reproofs: HashMap::new(),
             users: plan.users,
@@ -428,9 +428,9 @@ impl World {
         &self.books[self.index]
     }
 
-    /// Seconds since 1970, coarsely; a clock that is set meanwhile does not move it.
+    /// Seconds since 1970, a tick behind at most.
     pub(super) fn wall_sec(&self) -> u32 {
-        self.base_sec + self.now_sec()
+        self.dawn.sec_at(self.now_tick)
     }
 
     /// Coarse time in seconds since the start.

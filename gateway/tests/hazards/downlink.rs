@@ -134,17 +134,20 @@ fn a_command_expires_and_what_is_left_of_its_life_is_told() {
     let application = Application::new(&kafka.bootstrap());
     let mut device = Client::connect(&gateway, V5, "there").subscribed("dev/there/cmd", 1);
     application.say("commands", "there", "now");
+    application.say_of_old("commands", "there", "by a clock that is ahead", -1800);
     application.say_of_old("commands", "there", "over", 3600);
     // Its time is over soon after it was read, or just before.
     application.say_of_old("commands", "away", "later", 3598);
     application.flush();
-    let command = device.receive();
-    let left = command.expiry_secs();
-    assert!(
-        left.is_some_and(|left| (3000..=3600).contains(&left)),
-        "{left:?}"
-    );
-    wait_until_done(&gateway, 3);
+    for _ in 0..2 {
+        let left = device.receive().expiry_secs();
+        // A shard's clock may be a tick behind the reader's, and a second may begin in between.
+        assert!(
+            left.is_some_and(|left| (3000..=3601).contains(&left)),
+            "{left:?}"
+        );
+    }
+    wait_until_done(&gateway, 4);
     assert_eq!(dropped(&gateway, "expired"), 2.0);
     device.ping();
     assert_eq!(device.kept().count(), 0);

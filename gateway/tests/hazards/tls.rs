@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 const NULL_ROUTE: &str = "[[route]]\nfilter = \"#\"\ntopic = \"\"\n";
 const LAYERS: [&str; 2] = ["lean", "rustls"];
+const CLIENTS: usize = 24;
 const WHOLE: usize = usize::MAX;
 
 /// A gateway with a plain listener and one for each kind of TLS, with these lines for both.
@@ -80,7 +81,6 @@ fn handshakes(metrics: &Metrics, kind: &str) -> f64 {
 
 #[test]
 fn clients_of_both_record_layers_are_served_and_told_goodbye() {
-    const CLIENTS: usize = 24;
     for layer in LAYERS {
         let authority = Authority::new();
         let gateway = by_layer(&authority, layer);
@@ -299,8 +299,12 @@ fn who_leaves_in_the_same_breath_as_it_comes_has_left_wherever_its_home_is() {
         let authority = Authority::new();
         let gateway = by_layer(&authority, layer);
         let config = config(&authority, None);
-        for number in 0..6 {
+        let mut number = 0;
+        // Half of them, by chance, come to the shard that is not their home.
+        while gateway.metrics().sum("tributary_handed_over_total") == 0.0 || number < 6 {
+            assert!(number < CLIENTS, "none was handed over");
             let before = gateway.metrics();
+            number += 1;
             let mut stream = secure(&gateway, "mqtts", &config, b"");
             stream.flush().expect("the handshake ends well");
             let connect = Connect::new(V311, &format!("hasty-{number}")).encode();
@@ -314,7 +318,6 @@ fn who_leaves_in_the_same_breath_as_it_comes_has_left_wherever_its_home_is() {
             stream.sock.write_all(&records).expect("the gateway reads");
             gateway.wait_for_end("peer_closed", &before);
         }
-        let metrics = gateway.wait_for_connections(0);
-        assert!(metrics.sum("tributary_handed_over_total") > 0.0);
+        gateway.wait_for_connections(0);
     }
 }

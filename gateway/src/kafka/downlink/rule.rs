@@ -122,7 +122,8 @@ impl Rule {
         let written_sec = record
             .timestamp_millis
             .and_then(|millis| u32::try_from(millis / 1_000).ok())
-            .unwrap_or(now_sec);
+            // A producer whose clock is ahead does not make its commands live longer.
+            .map_or(now_sec, |written_sec| written_sec.min(now_sec));
         encode::expires_at(written_sec, self.expiry_secs)
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
@@ -10,6 +10,7 @@ use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::{POLL, POLL_WITH_OTHERS, Partition, Party, Reader, Stashed};
+use crate::clock;
 use crate::kafka::downlink::command::{Command, Dropped, Fate, Origin};
 use crate::kafka::downlink::consumer::Level;
 use crate::kafka::downlink::rule::{Addressed, Record};
@@ -120,7 +121,7 @@ impl Reader {
         };
         let offset = record.offset();
         let feed = &mut self.feeds[place];
-        match feed.rule.address(&seen, now_sec()) {
+        match feed.rule.address(&seen, clock::unix_sec()) {
             addressed if known.is_some() => self.on_known(place, index, offset, addressed.ok()),
             Ok(addressed) => self.on_addressed(place, index, offset, addressed),
             Err(why) => {
@@ -307,10 +308,4 @@ impl Partition {
         }
         was_told.then_some(Known::Told)
     }
-}
-
-/// Seconds since 1970; a clock before that makes records with an expiry live longer.
-fn now_sec() -> u32 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |since| since.as_secs() as u32)
 }
