@@ -105,7 +105,7 @@ impl Gateway {
         let started = Instant::now();
         let account = Account::find(&settings.process)?;
         let layout = Layout::plan(&settings.shards, settings.listeners.len())?;
-        let doors = Doors::build(&settings.listeners)?;
+        let doors = Doors::build(&settings.listeners, &settings.tickets)?;
         let opened = Opened::listeners(&settings.listeners, &layout)?;
         let bound = control::Bound::open(&settings.control).map_err(|error| error.to_string())?;
         if let Some(account) = account {

@@ -30,7 +30,7 @@ pub(crate) enum State {
     Free,
     /// The caller's, to use as it likes.
     Live,
-    /// `close` was called; nothing but `Closed` may be said of it.
+    /// `close` was called; nothing but `Closed`, and a name asked for before, may be said of it.
     Closing,
     /// On its way to another ring; `HandedOver` or `HandOverRefused` will say how it went.
     Leaving,

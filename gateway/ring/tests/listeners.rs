@@ -56,6 +56,36 @@ fn an_ipv4_peer_of_an_ipv6_listener_is_an_ipv4_peer() {
 }
 
 #[test]
+fn who_is_asked_and_closed_at_once_is_named_before_it_is_closed() {
+    let mut server: Ring<()> = ring(&options(64));
+    let listener = listeners("127.0.0.1:0".parse().unwrap(), 1, 16)
+        .unwrap()
+        .remove(0);
+    let target = listener.local_addr().unwrap();
+    server.listen(listener);
+    for has_receive in [false, true] {
+        let stream = client(target);
+        let Event::Accepted { conn, .. } = next(&mut server) else {
+            panic!("nobody was accepted");
+        };
+        if has_receive {
+            server.receive_armed(conn);
+        }
+        server.ask_peer_name(conn, false);
+        server.close(conn);
+        let mut named = None;
+        loop {
+            match next(&mut server) {
+                Event::PeerName { conn: told, result } if told == conn => named = Some(result),
+                Event::Closed { conn: told } if told == conn => break,
+                _ => {}
+            }
+        }
+        assert_eq!(named, Some(Ok(stream.local_addr().unwrap())));
+    }
+}
+
+#[test]
 fn a_unix_socket_is_served_as_any_other_and_has_no_address_to_tell() {
     let path = std::env::temp_dir().join(format!("ring-listeners-{}", std::process::id()));
     let mut server: Ring<()> = ring(&options(64));

@@ -49,7 +49,8 @@ pub use identity::{Identity, Jwt, Method};
 pub use routes::{RouteCheck, RouteFault};
 pub use settings::{
     Address, Cluster, Control, Downlink, Drain, EMBEDDED_CLUSTER, Handshakes, Kafka, Listener, Log,
-    Mqtt, Overload, Process, Protocol, QueueDrop, Settings, Shards, Sharing, Store, Token,
+    Mqtt, Overload, Process, Protocol, QueueDrop, Settings, Shards, Sharing, Store, TicketKeys,
+    Token,
 };
 
 /// The settings of a run with these arguments in this environment.
@@ -110,7 +111,7 @@ fn assemble(
     let shards = sections::shards(&mut top, args);
     let control = control::control(&mut top, args.control);
     let overload = overload::overload(&mut top);
-    let handshakes = tls::handshakes(&mut top);
+    let (handshakes, tickets) = tls::section(&mut top);
     let drain = sections::drain(&mut top);
     let process = sections::process(&mut top);
     let log = sections::log(&mut top);
@@ -137,6 +138,7 @@ fn assemble(
         overload,
         quota,
         handshakes,
+        tickets,
         drain,
         process,
         log,

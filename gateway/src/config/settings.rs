@@ -50,6 +50,7 @@ pub struct Settings {
     /// What one client, user or address may take, and all of them.
     pub quota: quota::Terms,
     pub handshakes: Handshakes,
+    pub tickets: TicketKeys,
     pub drain: Drain,
     pub process: Process,
     pub log: Log,
@@ -162,6 +163,15 @@ pub struct Handshakes {
     pub full_per_sec: u32,
     /// By a ticket.
     pub resumed_per_sec: u32,
+}
+
+/// What session tickets are sealed with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketKeys {
+    /// Shared by gateways that take each other's tickets; `None`: one of the process's own.
+    pub secret: Option<Token>,
+    /// How long a key is used; its tickets are good for at most twice as long.
+    pub rotation_secs: u64,
 }
 
 /// One Kafka, with one lane to it.

@@ -1,12 +1,15 @@
 //! The TLS of a listener, and `[tls]`: certificates, versions, whose clients are trusted, and what
 //! handshakes may cost.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use tributary_tls::Layer;
+use tributary_tls::limits::{TICKET_ROTATION_SECS, TICKET_SECS_MAX};
+use tributary_tls::tickets::SECRET_BYTES_MIN;
 
 use super::section::Section;
-use super::settings::{Handshakes, Protocol};
+use super::settings::{Handshakes, Protocol, TicketKeys, Token};
 use crate::limits::{FULL_HANDSHAKES_PER_SEC, RESUMED_HANDSHAKES_PER_SEC};
 use crate::tls::{self, Certificate, ClientAuth, Tls};
 
@@ -26,6 +29,8 @@ const HANDSHAKE_TIMEOUT_SECS: u64 = 10;
 /// A handshake is over within a second by any network that MQTT is of use in.
 const HANDSHAKE_TIMEOUT_SECS_MAX: u64 = 120;
 const RATE_MAX: u64 = 1_000_000;
+/// A ticket is good for at most twice as long, which may be a week [RFC 8446 4.6.1].
+const TICKET_ROTATION_SECS_RANGE: RangeInclusive<u64> = 60..=TICKET_SECS_MAX / 2;
 
 /// What a listener asks of TLS, proven by reading its files; `None` where it asks for none.
 pub(super) fn of_listener(
@@ -148,7 +153,8 @@ fn clients(section: &mut Section<'_>) -> (ClientAuth, Option<PathBuf>, Vec<PathB
     (auth, authorities, lists.collect())
 }
 
-pub(super) fn handshakes(top: &mut Section<'_>) -> Handshakes {
+/// What handshakes may cost, and what tickets are made of.
+pub(super) fn section(top: &mut Section<'_>) -> (Handshakes, TicketKeys) {
     let mut section = top.section("tls");
     let mut rate = |key, default: u32| {
         let rate = section.number(key, 1..=RATE_MAX);
@@ -158,6 +164,25 @@ pub(super) fn handshakes(top: &mut Section<'_>) -> Handshakes {
         full_per_sec: rate("full_handshakes_per_sec", FULL_HANDSHAKES_PER_SEC),
         resumed_per_sec: rate("resumed_handshakes_per_sec", RESUMED_HANDSHAKES_PER_SEC),
     };
+    let tickets = ticket_keys(&mut section);
     section.close();
-    handshakes
+    (handshakes, tickets)
+}
+
+fn ticket_keys(section: &mut Section<'_>) -> TicketKeys {
+    let secret = section.secret("ticket_secret");
+    let secret = secret.and_then(|(secret, place)| match secret.len() {
+        SECRET_BYTES_MIN.. => Some(Token(secret)),
+        bytes => {
+            let wrong = format!("has {bytes} bytes of at least {SECRET_BYTES_MIN}");
+            let right = "let `openssl rand -hex 32` make one, the same for all your gateways";
+            section.fault(place, "ticket_secret", wrong, right);
+            None
+        }
+    });
+    let rotation_secs = section.number("ticket_rotation_secs", TICKET_ROTATION_SECS_RANGE);
+    TicketKeys {
+        secret,
+        rotation_secs: rotation_secs.unwrap_or(TICKET_ROTATION_SECS),
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tributary_tls::{Settings, Tickets};
 
 use super::Refusal;
-use crate::config::Listener;
+use crate::config::{Listener, TicketKeys, Token};
 use crate::shard::Door;
 use crate::tls::{self, Unusable};
 
@@ -19,9 +19,15 @@ pub(super) struct Doors {
 
 impl Doors {
     /// Reads the files that the listeners name.
-    pub(super) fn build(listeners: &[Listener]) -> Result<Self, Refusal> {
-        let tickets = Tickets::random(Arc::new(tls::clock())).map_err(|why| why.to_string())?;
-        let tickets = Arc::new(tickets);
+    pub(super) fn build(listeners: &[Listener], keys: &TicketKeys) -> Result<Self, Refusal> {
+        let clock = Arc::new(tls::clock());
+        let tickets = match &keys.secret {
+            Some(Token(secret)) => {
+                Tickets::from_secret(secret.as_bytes(), keys.rotation_secs, clock)
+            }
+            None => Tickets::random(keys.rotation_secs, clock),
+        };
+        let tickets = Arc::new(tickets.map_err(|why| why.to_string())?);
         let door = |listener: &Listener| {
             let settings = settings(listener, &tickets).transpose();
             let settings = settings.map_err(|why| sentence(listener, &why))?;

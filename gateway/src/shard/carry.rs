@@ -18,6 +18,7 @@ impl Shard {
         while let Some(index) = self.world.dirty.pop() {
             self.send_answers(index);
         }
+        self.ask_for_last_lines();
         while let Some(order) = self.world.orders.pop() {
             self.obey(order);
         }

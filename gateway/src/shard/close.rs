@@ -11,6 +11,7 @@ use tributary_proto::version::Version;
 
 use super::client::{Client, Paused, Reading, after};
 use super::frames::farewell;
+use super::lines::LastLine;
 use super::world::{Order, Socket, World, context};
 use crate::store::Op;
 
@@ -171,12 +172,15 @@ pub(super) fn record(world: &mut World, close: Close, whom: Whom) {
     };
     let is_quiet = close.loudness() == Loudness::Quiet;
     let now_sec = world.now_sec();
-    if !is_quiet && !world.log_budget.allows(now_sec) {
+    if !is_quiet && !world.lines.budget.allows(now_sec) {
         return;
     }
-    let client = match whom {
-        Whom::Client(index) => world.clients.look(index),
-        Whom::Stranger(_) => None,
+    let (client, socket) = match whom {
+        Whom::Client(index) => {
+            let client = world.clients.look(index);
+            (client, client.map(Client::socket))
+        }
+        Whom::Stranger(socket) => (None, Some(socket)),
     };
     let whence = || match whom {
         Whom::Client(index) => world.whence(index),
@@ -194,8 +198,15 @@ pub(super) fn record(world: &mut World, close: Close, whom: Whom) {
         }
         Loudness::Notice => {
             let address = whence();
-            let address = address.as_deref();
-            tracing::info!(client = id, address, reason, detail, shard, "disconnected");
+            let line = LastLine {
+                client: id.to_owned(),
+                reason,
+                detail,
+            };
+            match (address, socket) {
+                (None, Some(socket)) => world.lines.put(socket, line),
+                (address, _) => line.write(shard, address.as_deref()),
+            }
         }
         Loudness::Fault => {
             tracing::error!(

@@ -53,6 +53,7 @@ impl Shard {
             Event::Closed { conn } | Event::HandedOver { conn } => {
                 let socket = Socket { ring, conn };
                 self.inquiries.on_address(socket, None);
+                self.world.on_address_of_ended(socket, None);
                 self.world.end_links(socket);
                 self.planes[usize::from(ring)]
                     .owners
@@ -96,7 +97,10 @@ impl Shard {
     }
 
     fn on_peer_name(&mut self, socket: Socket, result: Result<SocketAddr, i32>) {
-        if self.inquiries.on_address(socket, result.ok()) {
+        let is_shown = self.inquiries.on_address(socket, result.ok());
+        let is_written = self.world.on_address_of_ended(socket, result.ok());
+        // Whoever is told to go is not listened to.
+        if is_shown || is_written || !matches!(self.owner(socket), Owner::Stranger) {
             return;
         }
         let world = &mut self.world;
@@ -340,6 +344,7 @@ impl Shard {
     }
 
     fn drop_stranger(&mut self, socket: Socket) {
+        self.ask_for_last_lines();
         self.world.forget_stranger(socket);
         self.set_owner(socket, Owner::Nobody);
         self.plane(socket.ring).ring.close(socket.conn);

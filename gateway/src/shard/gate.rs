@@ -321,7 +321,7 @@ impl World {
         if let Some(address) = address.filter(|_| is_failure(refusal)) {
             self.note_failure(address);
         }
-        if self.log_budget.allows(self.now_sec()) {
+        if self.lines.budget.allows(self.now_sec()) {
             tracing::info!(
                 client = connect.client_id,
                 listener = &*self.links.door(socket).name(),

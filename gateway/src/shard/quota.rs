@@ -271,7 +271,7 @@ impl World {
             return;
         }
         *last_tick = Some(now_tick);
-        if self.log_budget.allows(now_tick / TICKS_PER_SEC) {
+        if self.lines.budget.allows(now_tick / TICKS_PER_SEC) {
             let client = self.clients.look(index).map_or("", |client| &*client.id);
             let (quota, shard) = (hit.name(), self.index);
             let address = self.whence(index);

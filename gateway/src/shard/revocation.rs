@@ -123,7 +123,7 @@ impl World {
 
     fn on_revoked(&mut self, client: &str, filter: &str) {
         self.book().access_revoked.add(1);
-        if self.log_budget.allows(self.now_sec()) {
+        if self.lines.budget.allows(self.now_sec()) {
             tracing::info!(
                 client,
                 filter,

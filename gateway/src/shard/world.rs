@@ -32,8 +32,8 @@ use super::handoff::Handoff;
 use super::handshakes::Budget;
 use super::inquiries::Showing;
 use super::keep::Keeper;
+use super::lines::Lines;
 use super::link::Links;
-use super::log_budget::LogBudget;
 use super::offer::Held;
 use super::permission::Permission;
 use super::prove::Pending;
@@ -281,7 +281,7 @@ pub(super) struct World {
     /// How long silence is borne.
     pub pardon: Pardon,
     /// Lines about single connections that may still be written this second.
-    pub log_budget: LogBudget,
+    pub lines: Lines,
     /// Numbers for client ids that the server assigns.
     pub assigned_count: u64,
 }
@@ -418,7 +418,7 @@ impl World {
             shed: Shed::default(),
             quota: Quota::default(),
             pardon: Pardon::default(),
-            log_budget: LogBudget::default(),
+            lines: Lines::default(),
             assigned_count: 0,
         }
     }

@@ -113,14 +113,19 @@ struct Devices {
     qos: u8,
 }
 
-/// Receives until the gateway is gone, or until everything up to `last` has come.
-fn receive(gateway: &Gateway, device: u64, like: Devices, seen: &AtomicU64, last: u64) -> Vec<u64> {
+/// Comes (back) and subscribes.
+fn come(gateway: &Gateway, device: u64, like: Devices) -> Client {
     let id = device_id(device);
     let mut client = match like.keeps {
         true => Client::resume(gateway, V5, &id).0,
         false => Client::connect(gateway, V5, &id),
     };
     client.subscribe(&format!("dev/{id}/cmd"), like.qos);
+    client
+}
+
+/// Receives until the gateway is gone, or until everything up to `last` has come.
+fn receive(mut client: Client, seen: &AtomicU64, last: u64) -> Vec<u64> {
     let mut numbers = Vec::new();
     while let Some(command) = client.receive_unless_closed() {
         seen.fetch_add(1, Ordering::Relaxed);
@@ -149,8 +154,10 @@ fn kill_again_and_again(kafka: &RealKafka, keys: &str, like: Devices) -> Vec<Vec
         };
         thread::scope(|scope| {
             let (gateway, seen) = (&gateway, &seen);
+            // All are there before the first command is written: each kill meets all of them.
             let receiving: Vec<_> = (0..DEVICES)
-                .map(|device| scope.spawn(move || receive(gateway, device, like, seen, last)))
+                .map(|device| come(gateway, device, like))
+                .map(|client| scope.spawn(move || receive(client, seen, last)))
                 .collect();
             for number in round * COMMANDS..(round + 1) * COMMANDS {
                 for device in 0..DEVICES {

@@ -5,6 +5,7 @@ use crate::support::gateway::{Gateway, Launch};
 use crate::support::websocket::WebSocket;
 use crate::support::wire::*;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -271,4 +272,53 @@ fn an_idle_websocket_client_fits_the_budget_of_a_plain_one() {
         each(bytes) > 0.0,
         "the allocator does not count the clients: {few}, {bytes}"
     );
+}
+
+/// Waits for the line about the end of this connection; it names the peer as it names itself.
+fn wait_for_last_line(gateway: &Gateway, client_id: &str, reason: &str, peer: SocketAddr) {
+    let client = format!("\"client\":\"{client_id}\"");
+    let address = format!("\"address\":\"{peer}\"");
+    let reason = format!("\"reason\":\"{reason}\"");
+    gateway.wait_for_line(&["\"disconnected\"", &client, &address, &reason]);
+}
+
+#[test]
+fn who_is_told_to_go_stands_in_the_log_with_its_address() {
+    let gateway = start(
+        "[listen.mqtt]\naddress = \"127.0.0.1:0\"\n\
+         [listen.six]\naddress = \"[::1]:0\"\n\
+         [mqtt]\nconnect_timeout_secs = 1\n",
+    );
+    let own = |client: &Client| client.stream().local_addr().expect("it is connected");
+    for listener in ["mqtt", "six"] {
+        let target = gateway.listener(listener);
+        let id = format!("wrong-by-{listener}");
+        let (mut client, _) = Client::connect_to(target, Connect::new(V5, &id));
+        // A SUBSCRIBE with the wrong flags [MQTT-3.8.1-1].
+        client.send(&[0x80, 0]);
+        wait_for_last_line(&gateway, &id, "malformed", own(&client));
+        let mut stranger = Client::dial(target, V5);
+        stranger.send(&[0xFF; 9]);
+        wait_for_last_line(&gateway, "", "malformed", own(&stranger));
+        let silent = Client::dial(target, V5);
+        wait_for_last_line(&gateway, "", "connect_deadline", own(&silent));
+        let (first, _) = Client::connect_to(target, Connect::new(V5, "twice"));
+        let _second = Client::connect_to(target, Connect::new(V5, "twice"));
+        wait_for_last_line(&gateway, "twice", "taken_over", own(&first));
+    }
+}
+
+#[test]
+fn who_comes_by_a_unix_socket_has_a_line_without_an_address() {
+    let path = socket_path();
+    let gateway = start(&by_unix(&path));
+    let mut stream = connect(&path, "wrong-by-file");
+    stream.write_all(&[0x80, 0]).expect("the gateway reads");
+    let line = ["\"disconnected\"", "wrong-by-file", "malformed"];
+    gateway.wait_for_line(&line);
+    let log = gateway.whole_log();
+    let told = log
+        .lines()
+        .find(|told| line.iter().all(|part| told.contains(part)));
+    assert!(!told.expect("it was there").contains("address"));
 }

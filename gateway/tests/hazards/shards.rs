@@ -6,7 +6,7 @@ use crate::support::gateway::{Gateway, Launch};
 use crate::support::subscriber::LOCAL_ONLY;
 use crate::support::wire::*;
 
-/// Enough that with four shards none is without one.
+/// Enough that with four shards hardly one is without any.
 const SUBSCRIBERS: usize = 24;
 /// Fewer than wait for a subscriber that does not read.
 const MESSAGES: u64 = 1000;
@@ -64,10 +64,15 @@ fn one_publisher_is_heard_on_all_shards_in_order_and_whole() {
         // [MQTT-4.6.0-5]; it holds over the topics too, since each note stands behind the last.
         assert_eq!(finish(subscriber, number), wanted, "subscriber {number}");
     }
-    let forwarded = gateway.metrics().sum("tributary_forwarded_total") - before;
+    let metrics = gateway.metrics();
+    let forwarded = metrics.sum("tributary_forwarded_total") - before;
+    // Once in 250 runs one of the four has no subscriber.
+    let has_clients =
+        |shard: &&str| metrics.labelled("tributary_shard_connections", "shard", shard) > 0.0;
+    let homes = ["0", "1", "2", "3"].into_iter().filter(has_clients).count() as f64;
     assert!(
-        forwarded >= 3.0 * MESSAGES as f64,
-        "each was told to three other shards: {forwarded}"
+        homes > 1.0 && forwarded >= (homes - 1.0) * MESSAGES as f64,
+        "each was told to all the other shards of {homes}: {forwarded}"
     );
 }
 

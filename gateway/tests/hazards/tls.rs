@@ -271,6 +271,29 @@ fn older_clients_are_served_where_tls_1_2_is_offered() {
 }
 
 #[test]
+fn gateways_with_one_secret_take_each_others_tickets_and_no_others() {
+    let authority = Authority::new();
+    let certificates = authority.install(&authority.server(1));
+    let gateway = |letter: &str| {
+        let secret = letter.repeat(32);
+        let text = format!(
+            "[listen.mqtt]\naddress = \"127.0.0.1:0\"\n\
+             [listen.mqtts]\naddress = \"127.0.0.1:0\"\nprotocol = \"mqtts\"\n{certificates}\
+             [tls]\nticket_secret = \"{secret}\"\n{NULL_ROUTE}"
+        );
+        Launch::default().listeners(&text).shards(2).start()
+    };
+    let config = config(&authority, None);
+    for (letter, resumed) in [("a", 0.0), ("a", 1.0), ("b", 0.0), ("b", 1.0)] {
+        let gateway = gateway(letter);
+        let tunnel = tunnel(&gateway, &config);
+        client(&tunnel, "roams").ping();
+        tunnel.end();
+        assert_eq!(handshakes(&gateway.metrics(), "resumed"), resumed);
+    }
+}
+
+#[test]
 fn a_drain_says_goodbye_under_tls_and_does_not_wait_for_handshakes() {
     let authority = Authority::new();
     let mut gateway = by_layer(&authority, "lean");

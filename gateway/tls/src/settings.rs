@@ -7,14 +7,13 @@ mod servers;
 
 use std::sync::Arc;
 
-use rustls::crypto::CryptoProvider;
-use rustls::crypto::aws_lc_rs::{cipher_suite, default_provider};
 use rustls::server::{NoServerSessionStorage, ServerConfig};
 use rustls::version::{TLS12, TLS13};
 
 use crate::capture::Capture;
 use crate::clock::Clock;
 use crate::limits::{HANDSHAKE_BYTES_MAX, HANDSHAKE_BYTES_WITH_CERTIFICATE_MAX};
+use crate::suites;
 use crate::tickets::{Bound, Tickets};
 
 pub use clients::{ClientAuth, ExpiredLists, Trust};
@@ -73,7 +72,10 @@ const TICKETS_PER_HANDSHAKE: usize = 1;
 impl Settings {
     /// Reads and checks everything, or says which file is wrong and what to do about it.
     pub fn build(options: &Options<'_>) -> Result<Arc<Settings>, SettingsFault> {
-        let provider = Arc::new(provider());
+        let provider = Arc::new(match options.layer {
+            Layer::Lean => suites::of_lean(),
+            Layer::Rustls => suites::of_rustls(),
+        });
         // Two clocks would let certificates and tickets live in two times.
         let clock = options
             .tickets
@@ -120,28 +122,6 @@ impl Settings {
                 _ => HANDSHAKE_BYTES_WITH_CERTIFICATE_MAX,
             },
         }))
-    }
-}
-
-/// The suites in our order, which goes before the client's.
-///
-/// AES-128 costs least everywhere the gateway runs, and AES-256 makes a lean connection 32 bytes
-/// bigger and its keys three times as dear, so a client that would rather have it gets it only if
-/// it offers nothing else. Groups go by the client's order: one that wants X25519MLKEM768 gets it.
-fn provider() -> CryptoProvider {
-    CryptoProvider {
-        cipher_suites: vec![
-            cipher_suite::TLS13_AES_128_GCM_SHA256,
-            cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
-            cipher_suite::TLS13_AES_256_GCM_SHA384,
-            cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-            cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-            cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-            cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-            cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-            cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-        ],
-        ..default_provider()
     }
 }
 

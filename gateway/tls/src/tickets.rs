@@ -24,7 +24,7 @@ use rustls::server::ProducesTickets;
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::limits::{TICKET_ROTATION_SECS, TICKET_SECS_MAX};
+use crate::limits::TICKET_SECS_MAX;
 
 const EPOCH_BYTES: usize = 8;
 const NONCE_BYTES: usize = 12;
@@ -74,11 +74,11 @@ impl std::fmt::Display for TicketsFault {
 impl std::error::Error for TicketsFault {}
 
 impl Tickets {
-    /// With a secret of this process, and keys that rotate every six hours.
-    pub fn random(clock: Arc<Clock>) -> Result<Tickets, TicketsFault> {
+    /// With a secret of this process.
+    pub fn random(rotation_secs: u64, clock: Arc<Clock>) -> Result<Tickets, TicketsFault> {
         let mut secret = Zeroizing::new([0; SECRET_BYTES_MIN]);
         rand::fill(&mut *secret).map_err(|_| TicketsFault::NoRandomness)?;
-        Tickets::from_secret(&*secret, TICKET_ROTATION_SECS, clock)
+        Tickets::from_secret(&*secret, rotation_secs, clock)
     }
 
     /// With a secret that other nodes, or the next process, share.

@@ -33,7 +33,7 @@ impl Unbuffered {
         })
     }
 
-    /// rustls keeps its keys expanded; a burst is the connection itself.
+    /// rustls has its keys for itself; a burst is the connection itself.
     pub fn burst(&mut self) -> Burst<'_> {
         Burst { kept: self }
     }

@@ -22,8 +22,9 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const LEAN_BYTES_MAX: usize = 96;
 /// The same with the longer secrets of AES-256.
 const LEAN_WIDE_BYTES_MAX: usize = 128;
-/// rustls asks for 3.4 KB; jemalloc's sizes, 1,280 for its 1,088 among them, make it more.
-const RUSTLS_BYTES_MAX: usize = 3_840;
+/// rustls asks for 2.3 KB; jemalloc's sizes, 1,280 for its 1,088 among them, make it more. Keys
+/// that are kept expanded would be 1.1 KB on top.
+const RUSTLS_BYTES_MAX: usize = 2_560;
 
 const CONNECTIONS: usize = 300;
 

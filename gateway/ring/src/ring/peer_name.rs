@@ -24,8 +24,8 @@ pub(crate) struct Asked {
 }
 
 impl<H: Send + 'static> Ring<H> {
-    /// Asks for the address of a TCP peer: `PeerName` follows. `is_ipv6` is the family of the
-    /// listener that it came by.
+    /// Asks for the address of a TCP peer: `PeerName` follows, also if it is closed meanwhile, as
+    /// long as there was no `Closed`. `is_ipv6` is the family of the listener that it came by.
     ///
     /// Kernels before 6.7 answer `EOPNOTSUPP`.
     pub fn ask_peer_name(&mut self, conn: Conn, is_ipv6: bool) {
@@ -51,7 +51,8 @@ impl<H: Send + 'static> Ring<H> {
         // SAFETY: the pointer came from a box, the kernel is done with it, and removing the entry
         // made us the only ones who know it.
         let name = unsafe { Box::from_raw(name.as_ptr()) };
-        if self.slots.live(conn).is_none() {
+        // It may be on its way out, and whoever asks wants to say who it was.
+        if self.slots.word(conn).is_none() {
             return self.stale();
         }
         let result = match completion.result {

@@ -89,7 +89,7 @@ impl World {
         }
         let hit = entered.err()?;
         self.book().quota_hits.add(hit.index(), 1);
-        if self.log_budget.allows(now_tick / TICKS_PER_SEC) {
+        if self.lines.budget.allows(now_tick / TICKS_PER_SEC) {
             let (client, quota, shard) = (connect.client_id, hit.name(), self.index);
             let address = self.whence_stranger(socket);
             let address = address.as_deref();

@@ -1,6 +1,7 @@
 //! Tickets age by the clock they are given, and hold only where they were issued.
 
 use super::*;
+use crate::limits::TICKET_ROTATION_SECS;
 
 const ROTATION_SECS: u64 = 100;
 const START_SECS: u64 = 1_000_000;
@@ -48,7 +49,7 @@ fn processes_with_one_secret_open_each_others_tickets() {
     let ticket = one.encrypt(b"session").expect("it seals");
     assert_eq!(other.decrypt(&ticket).as_deref(), Some(&b"session"[..]));
     let stranger = bound(
-        Tickets::random(clock).expect("the system has randomness"),
+        Tickets::random(TICKET_ROTATION_SECS, clock).expect("the system has randomness"),
         1,
     );
     assert_eq!(stranger.decrypt(&ticket), None);

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use rustls::ClientConfig;
 use rustls::version::TLS12;
+use rustls::{CipherSuite, ClientConfig};
 use tributary_tls::settings::ClientAuth;
 use tributary_tls::{Fault, Layer, Settings, Tickets};
 
@@ -78,12 +78,30 @@ fn without_tickets_every_handshake_is_full() {
 }
 
 #[test]
-fn a_ticket_survives_a_reload_and_a_change_of_layer() {
+fn a_ticket_survives_a_reload() {
     let site = Site::new();
     let config = resuming(&site);
     assert!(!visit(&config, &site.settings(Layer::Lean)));
     assert!(visit(&config, &site.settings(Layer::Lean)));
-    assert!(visit(&config, &site.settings(Layer::Rustls)));
+}
+
+#[test]
+fn a_change_of_layer_costs_a_full_handshake_where_it_changes_the_suite() {
+    let site = Site::new();
+    for (suite, resumed) in [
+        (None, false),
+        (Some(CipherSuite::TLS13_CHACHA20_POLY1305_SHA256), true),
+    ] {
+        let wishes = Wishes {
+            resume: true,
+            suite,
+            ..Wishes::default()
+        };
+        let config = Arc::new(config(&site, &wishes));
+        assert!(!visit(&config, &site.settings(Layer::Lean)));
+        assert_eq!(visit(&config, &site.settings(Layer::Rustls)), resumed);
+        assert!(visit(&config, &site.settings(Layer::Rustls)), "{suite:?}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tributary_tls::frame::{self, Front};
+use tributary_tls::limits::TICKET_ROTATION_SECS;
 use tributary_tls::settings::{ClientAuth, Pem, Trust};
 use tributary_tls::{
     Clock, Fault, Handshake, Layer, Opened, Options, Secured, Settings, Tickets, Verdict,
@@ -24,7 +25,8 @@ impl Site {
         let authority = Authority::new("Test Authority");
         let identity = authority.server(&["localhost"]);
         let clock = Arc::new(Clock::at(NOW_SECS));
-        let tickets = Tickets::random(clock.clone()).expect("the system has randomness");
+        let tickets = Tickets::random(TICKET_ROTATION_SECS, clock.clone())
+            .expect("the system has randomness");
         Site {
             authority,
             identity,

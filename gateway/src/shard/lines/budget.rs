@@ -4,7 +4,7 @@ use crate::limits::CONNECTION_LINES_PER_SEC_MAX;
 
 /// Lines about single connections that a shard may still write this second.
 #[derive(Default)]
-pub(super) struct LogBudget {
+pub(in crate::shard) struct LogBudget {
     sec: u32,
     written_count: u32,
     kept_back_count: u64,
@@ -12,7 +12,7 @@ pub(super) struct LogBudget {
 
 impl LogBudget {
     /// Whether one more line may be written.
-    pub(super) fn allows(&mut self, now_sec: u32) -> bool {
+    pub(in crate::shard) fn allows(&mut self, now_sec: u32) -> bool {
         if self.sec != now_sec {
             if self.kept_back_count > 0 {
                 tracing::warn!(
