@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
 const LOCAL: &str = "[[route]]\nfilter = \"#\"\ntopic = \"\"\n";
+const SHARDS: usize = 4;
 
 /// A rule for those who come from there.
 fn from(effect: &str, networks: &[&str], topics: &[&str]) -> String {
@@ -18,7 +19,10 @@ fn listening(listeners: &str, rules: &str) -> (Gateway, std::path::PathBuf) {
     let file = config_file(rules);
     let path = file.display().to_string();
     let text = format!("{listeners}[access]\nrules_file = {path:?}\n{LOCAL}");
-    (Launch::default().listeners(&text).shards(4).start(), file)
+    (
+        Launch::default().listeners(&text).shards(SHARDS).start(),
+        file,
+    )
 }
 
 /// Whether a client may publish to the topic of its own name.
@@ -107,12 +111,19 @@ fn a_reload_that_begins_to_ask_knows_nothing_of_those_who_are_here_and_keeps_wha
     let (gateway, file) = start_with(&open, "");
     let mut early = Client::connect(&gateway, V5, "early");
     assert!(may(&mut early, "a"));
-    let put = |rules: &str, probe: &mut Client, topic| {
+    let mut reload_count = 0;
+    let mut put = |rules: &str, probe: &mut Client, topic| {
         std::fs::write(&file, rules).expect("the file can be written");
         gateway.reload();
-        let applies =
-            crate::support::ask_until(crate::support::DEADLINE, || may(probe, topic).then_some(()));
-        assert!(applies.is_some(), "{rules}");
+        reload_count += 1;
+        // Each shard has a line of its own.
+        let all_have_it = || {
+            let log = gateway.whole_log();
+            let line = "the new rules apply to every client";
+            (log.matches(line).count() == SHARDS * reload_count).then_some(())
+        };
+        let applies = crate::support::ask_until(crate::support::DEADLINE, all_have_it);
+        assert!(applies.is_some() && may(probe, topic), "{rules}");
     };
     let marked = |name: &str| rule("allow", &["publish"], &[name]);
     put(

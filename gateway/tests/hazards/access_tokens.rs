@@ -200,7 +200,10 @@ fn by_hook(gateway: &Gateway, hook: &TcpListener, id: &str, rules: &str) -> Resu
 fn a_web_service_brings_rules_too_and_none_where_nobody_asks_them() {
     let hook = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = hook.local_addr().expect("it is bound");
-    let asks = format!("{LISTENER}auth = [\"http\"]\n[auth.http]\nurl = \"http://{url}/who\"\n");
+    let asks = format!(
+        "{LISTENER}auth = [\"http\"]\n[auth.http]\nurl = \"http://{url}/who\"\n\
+         timeout_millis = 30_000\n"
+    );
     let rules = format!("{asks}[access]\ndefault = \"deny\"\n{LOCAL_ONLY}");
     let gateway = Launch::default().listeners(&rules).start();
     let mut client = by_hook(&gateway, &hook, "d1", OWN_PLACE).expect("it is let in");

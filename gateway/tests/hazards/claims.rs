@@ -62,6 +62,8 @@ fn come(
     client.send(&connect.encode());
     let connack = client.expect(CONNACK);
     if connack.reason() == 0 {
+        // A SUBACK waits for the disk, and so for what its shard has written before.
+        client.subscribe("on/disk", 0);
         client.leave(0, &[]);
     }
     (connack.reason(), connack.body[0] & 1 == 1)
@@ -128,11 +130,15 @@ fn where_nobody_was_asked_the_first_who_is_asked_has_the_session() {
     assert_eq!(come(&gateway, "mqtt", V5, "c", NOBODY), (0, true));
     gateway.wait_for_connections(0);
     gateway.kill();
+    // It has the store until it is gone.
+    drop(gateway);
     let gateway = folder.start(&users);
     assert_eq!(come(&gateway, "asking", V5, "c", ANN), (0, true));
     assert_eq!(come(&gateway, "asking", V5, "c", BOB), (0x87, false));
     gateway.wait_for_connections(0);
     gateway.kill();
+    // It has the store until it is gone.
+    drop(gateway);
     let gateway = folder.start(&users);
     assert_eq!(come(&gateway, "asking", V5, "c", BOB), (0x87, false));
     assert_eq!(come(&gateway, "asking", V5, "c", ANN), (0, true));

@@ -3,6 +3,7 @@
 use crate::support::client::Client;
 use crate::support::gateway::{Gateway, Launch};
 use crate::support::wire::*;
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_connect_that_never_comes_is_not_waited_for() {
@@ -41,7 +42,7 @@ fn a_client_silent_beyond_its_keep_alive_is_disconnected_and_a_pinging_one_is_no
         Client::connect_to(gateway.mqtt(), connect).0
     };
     let mut patient = with_keep_alive(V5, "patient", 0);
-    let mut pinging = with_keep_alive(V311, "pinging", 1);
+    let mut pinging = with_keep_alive(V311, "pinging", 4);
     let silent = [(V31, "silent3"), (V311, "silent4"), (V5, "silent5")]
         .map(|(version, client_id)| with_keep_alive(version, client_id, 1));
     let ended = std::thread::scope(|scope| {
@@ -51,9 +52,11 @@ fn a_client_silent_beyond_its_keep_alive_is_disconnected_and_a_pinging_one_is_no
                 client.expect_end(&[0x8D], "silent for 1.5 times its keep-alive");
             }
         });
-        // Pinging lasts at least as long as the silence of the others is suffered.
-        while !watcher.is_finished() {
+        // Pinging lasts longer than its own silence would be suffered, which is 6 s.
+        let begun = Instant::now();
+        while !watcher.is_finished() || begun.elapsed() < Duration::from_secs(7) {
             pinging.ping();
+            std::thread::park_timeout(Duration::from_millis(50));
         }
         watcher.join()
     });

@@ -17,8 +17,8 @@ fn a_gateway_told_to_fit_starts_for_what_the_limit_allows_and_says_so() {
         .descriptors_max(DESCRIPTORS_MAX)
         .connections_max(ASKED)
         .start();
-    let log = gateway.log();
-    assert!(log.contains("descriptor limit is too low"), "{log}");
+    gateway.wait_for_line(&["descriptor limit is too low"]);
+    let log = gateway.whole_log();
     assert!(!log.contains("\"connections_max\":1000000"), "{log}");
     Client::connect(&gateway, V5, "device").ping();
 }

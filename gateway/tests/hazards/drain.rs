@@ -22,13 +22,16 @@ fn a_drain_under_load_tells_the_clients_and_loses_nothing_acknowledged() {
     const DEVICES: usize = 20;
     let kafka = RealKafka::start();
     let mut gateway = Launch::default().kafka(&kafka.bootstrap()).start();
-    let acknowledged_count = AtomicU64::new(0);
+    let (acknowledged_count, taking_part) = (AtomicU64::new(0), AtomicU64::new(0));
     let lives: Vec<Life> = thread::scope(|scope| {
-        let (gateway, count) = (&gateway, &acknowledged_count);
+        let (gateway, counts) = (&gateway, [&acknowledged_count, &taking_part]);
         let devices: Vec<_> = (0..DEVICES)
-            .map(|number| scope.spawn(move || publish_until_let_go(gateway, number, count)))
+            .map(|number| scope.spawn(move || publish_until_let_go(gateway, number, counts)))
             .collect();
-        gateway.wait_until("a load", |_| count.load(Ordering::Relaxed) >= 2000);
+        gateway.wait_until("a load by all of them", |_| {
+            let [acknowledged, taking_part] = counts.map(|count| count.load(Ordering::Relaxed));
+            acknowledged >= 2000 && taking_part == DEVICES as u64
+        });
         gateway.terminate();
         devices
             .into_iter()
@@ -66,8 +69,13 @@ fn a_drain_under_load_tells_the_clients_and_loses_nothing_acknowledged() {
     }
 }
 
-/// Keeps 16 publishes in flight until the gateway ends the connection.
-fn publish_until_let_go(gateway: &Gateway, number: usize, count: &AtomicU64) -> Life {
+/// Keeps 16 publishes in flight until the gateway ends the connection. Counts what is acknowledged,
+/// and itself with the first of it.
+fn publish_until_let_go(
+    gateway: &Gateway,
+    number: usize,
+    [count, taking_part]: [&AtomicU64; 2],
+) -> Life {
     const WINDOW: usize = 16;
     let version = if number.is_multiple_of(2) { V5 } else { V311 };
     let mut client = Client::connect(gateway, version, &format!("drained{number}"));
@@ -104,6 +112,9 @@ fn publish_until_let_go(gateway: &Gateway, number: usize, count: &AtomicU64) -> 
         assert_eq!(packet.reason(), 0);
         acknowledged.push(payload(sequence));
         count.fetch_add(1, Ordering::Relaxed);
+        if sequence == 0 {
+            taking_part.fetch_add(1, Ordering::Relaxed);
+        }
         client.send_unless_closed(&publish(sequence + WINDOW));
     }
     unreachable!("the gateway ends it");

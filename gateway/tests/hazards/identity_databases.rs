@@ -93,7 +93,8 @@ fn tell(stream: &mut UnixStream, words: &[&str]) -> String {
 fn gateway(method: &str, rest: &str) -> Gateway {
     let text = format!(
         "[listen.mqtt]\naddress = \"127.0.0.1:0\"\nauth = [\"{method}\"]\n\
-         [auth.{method}]\npassword = \"{PASSWORD}\"\nclaim_fields = [\"plant\"]\n{rest}{RULES}\
+         [auth.{method}]\npassword = \"{PASSWORD}\"\ntimeout_millis = 30_000\n\
+         claim_fields = [\"plant\"]\n{rest}{RULES}\
          {NULL_ROUTE}"
     );
     Launch::default().listeners(&text).shards(2).start()

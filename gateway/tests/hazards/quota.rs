@@ -79,9 +79,10 @@ fn a_client_over_its_rate_is_read_later_and_loses_nothing() {
     let gateway = launch(quota).start();
     let mut bystander = Client::connect(&gateway, V5, "bystander");
     for version in [V311, V5] {
-        let mut client = Client::connect(&gateway, version, &format!("eager{version}"));
         let before = gateway.metrics();
+        // A CONNECT makes its shard look at the clock.
         let begun = Instant::now();
+        let mut client = Client::connect(&gateway, version, &format!("eager{version}"));
         send_many(&mut client, 13);
         expect_acknowledged(&mut client, 1..=10);
         gateway.wait_until("a client that waits", |metrics| {
@@ -90,7 +91,7 @@ fn a_client_over_its_rate_is_read_later_and_loses_nothing() {
         for late in 1..=3 {
             bystander.publish("a/b", b"unhurried");
             expect_acknowledged(&mut client, 10 + late..=10 + late);
-            let earliest = Duration::from_secs(u64::from(late)) - TICK;
+            let earliest = Duration::from_secs(u64::from(late)) - 3 * TICK;
             assert!(begun.elapsed() >= earliest, "message {late} came too early");
         }
         client.ping();
@@ -104,13 +105,13 @@ fn a_client_over_its_rate_is_read_later_and_loses_nothing() {
 fn bytes_are_bounded_as_messages_are_and_a_long_one_is_paid_for_afterwards() {
     let quota = "[quota.client]\nbytes_per_sec = 10000\nbytes_burst = 20000\n";
     let gateway = launch(quota).start();
-    let mut client = Client::connect(&gateway, V5, "long-winded");
     let begun = Instant::now();
+    let mut client = Client::connect(&gateway, V5, "long-winded");
     // The first is larger than the burst and passes all the same; the second waits for its debt.
     let long = vec![b'x'; 30_000];
     client.publish("a/b", &long);
     client.publish("a/b", b"short");
-    assert!(begun.elapsed() >= Duration::from_secs(1) - TICK);
+    assert!(begun.elapsed() >= Duration::from_secs(1) - 3 * TICK);
     assert!(hits(&gateway.metrics(), "client_bytes") >= 1.0);
 }
 
@@ -156,7 +157,7 @@ fn where_it_is_so_configured_a_client_over_its_rate_is_closed() {
     expect_acknowledged(&mut client, 1..=2);
     client.expect_end(&[MESSAGE_RATE_TOO_HIGH], "three at once");
     let mut client = Client::connect(&gateway, V5, "bytes");
-    client.publish("a/b", &[b'x'; 2_000]);
+    client.publish("a/b", &[b'x'; 60_000]);
     client.send(&Publish::qos1(9, "a/b", b"x").encode(V5));
     client.expect_end(&[QUOTA_EXCEEDED], "in debt");
     let mut client = Client::connect(&gateway, V311, "three");
@@ -212,7 +213,7 @@ fn the_rate_of_the_node_holds_for_all_together() {
         .iter_mut()
         .for_each(|client| expect_acknowledged(client, 1..=10));
     // Sixty, of which 20 come at once and one may lie on each shard.
-    assert!(begun.elapsed() >= Duration::from_millis(3_800) - TICK);
+    assert!(begun.elapsed() >= Duration::from_millis(2_800));
     assert!(hits(&gateway.metrics(), "node_publishes") >= 1.0);
 }
 
@@ -270,7 +271,8 @@ fn a_thousand_connects_from_one_address_are_turned_away_and_another_address_come
             far.publish("a/b", b"undisturbed");
         }
     }
-    let most = f64::from(BURST + 1) + 10.0 * begun.elapsed().as_secs_f64();
+    // The shards look at clocks of their own.
+    let most = f64::from(BURST + 12) + 10.0 * begun.elapsed().as_secs_f64();
     assert!(f64::from(inside) <= most, "{inside} of at most {most}");
     assert!(inside >= BURST && outside > 0, "{inside} in, {outside} out");
     let metrics = gateway.metrics();
@@ -280,7 +282,13 @@ fn a_thousand_connects_from_one_address_are_turned_away_and_another_address_come
     let log = gateway.whole_log();
     let is_about_it = |line: &&str| line.contains("turned away over a quota");
     let lines: Vec<_> = log.lines().filter(is_about_it).collect();
-    assert!((1..=100).contains(&lines.len()), "{} lines", lines.len());
+    // Each shard has 20 lines for every second.
+    let most_lines = 2 * 20 * (begun.elapsed().as_secs() as usize + 2);
+    assert!(
+        (1..=most_lines).contains(&lines.len()),
+        "{} lines",
+        lines.len()
+    );
     let says_where = |line: &&str| line.contains("\"address\":\"127.0.0.1\"");
     assert!(lines.iter().all(says_where), "{lines:?}");
 }
@@ -351,7 +359,7 @@ fn a_client_that_comes_over_and_over_is_held_off_while_others_come_in() {
 
 #[test]
 fn a_client_retains_so_many_messages_and_another_its_own() {
-    let quota = "[quota.client]\nretained_max = 3\n";
+    let quota = "[quota.client]\nretained_max = 3\n[mqtt]\nsys_interval_secs = 0\n";
     let gateway = launch(quota).shards(2).start();
     let keeps = |client: &mut Client, topic: &str, payload: &[u8]| {
         let packet = Publish {

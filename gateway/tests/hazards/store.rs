@@ -44,8 +44,7 @@ fn next(count: &AtomicU64) -> u64 {
 }
 
 /// Publishes at QoS 1 until the gateway is gone; returns what was acknowledged.
-fn publish_until_killed(gateway: &Gateway, who: usize, count: &AtomicU64) -> Vec<u64> {
-    let mut publisher = Client::connect(gateway, V5, &format!("publisher{who}"));
+fn publish_until_killed(mut publisher: Client, count: &AtomicU64) -> Vec<u64> {
     let mut acknowledged = Vec::new();
     loop {
         let number = next(count);
@@ -63,12 +62,14 @@ fn publish_until_killed(gateway: &Gateway, who: usize, count: &AtomicU64) -> Vec
 /// Kills the gateway while it is under load; returns the numbers of what was acknowledged.
 fn kill_under_load(gateway: Gateway, count: &AtomicU64) -> Vec<u64> {
     let until = count.load(Ordering::Relaxed) + LOAD;
+    // The kill finds all of them connected.
+    let publishers: Vec<_> = (0..PUBLISHERS)
+        .map(|who| Client::connect(&gateway, V5, &format!("publisher{who}")))
+        .collect();
     thread::scope(|scope| {
-        let publishing: Vec<_> = (0..PUBLISHERS)
-            .map(|who| {
-                let gateway = &gateway;
-                scope.spawn(move || publish_until_killed(gateway, who, count))
-            })
+        let publishing: Vec<_> = publishers
+            .into_iter()
+            .map(|publisher| scope.spawn(move || publish_until_killed(publisher, count)))
             .collect();
         while count.load(Ordering::Relaxed) < until {
             thread::yield_now();

@@ -356,7 +356,7 @@ fn an_exchange_of_authentication_goes_through_frames() {
 
 #[test]
 fn the_whole_approach_has_the_time_of_a_connect_and_no_more() {
-    let text = format!("{LISTENERS}[mqtt]\nconnect_timeout_secs = 1\n");
+    let text = format!("{LISTENERS}[mqtt]\nconnect_timeout_secs = 4\n");
     let gateway = Launch::default().listeners(&text).shards(2).start();
     let mut bystander = WebSocket::connect(&gateway, V5, "bystander");
     let request = good_request();

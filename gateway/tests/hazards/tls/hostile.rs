@@ -72,7 +72,7 @@ fn a_flood_of_half_open_handshakes_is_bounded_and_ends() {
     let text = format!(
         "[listen.mqtt]\naddress = \"127.0.0.1:0\"\n\
          [listen.mqtts]\naddress = \"127.0.0.1:0\"\nprotocol = \"mqtts\"\n{certificates}\
-         handshake_timeout_secs = 5\n[tls]\nfull_handshakes_per_sec = 1000000\n{NULL_ROUTE}"
+         handshake_timeout_secs = 12\n[tls]\nfull_handshakes_per_sec = 1000000\n{NULL_ROUTE}"
     );
     let gateway = Launch::default().listeners(&text).shards(1).start();
     let tunnel = tunnel(&gateway, &config(&authority, None));
