@@ -32,7 +32,7 @@ pub const TABLE_FILL_PERCENT: usize = 95;
 /// What a shard remembers of a slot of its rings, where a listener asks for more than MQTT.
 pub const LINK_BYTES: usize = 6;
 /// What it remembers beside that where a listener takes TLS; what that points to comes on top.
-pub const SEAL_BYTES: usize = 8;
+pub const SEAL_BYTES: usize = 4;
 
 /// What it remembers of where a client comes from, where a rule asks for it and no balancer tells.
 pub const CLIENT_ADDRESS_BYTES: usize = 17;

@@ -1,8 +1,8 @@
 //! Seals: what stands between a socket and its bytes where a listener takes TLS.
 //!
 //! ```text
-//!   Awaited ──first bytes──> Begun ──Finished──> Agreed     Agreed: 8 bytes here, and a place
-//!                              └──any fault──> Over         of 80 (112) bytes or of 3.5 KB
+//!   Awaited ──first bytes──> Begun ──Finished──> Agreed     Agreed: 4 bytes here, and a place
+//!                              └──any fault──> Over         of 80 (112) bytes or of 2.4 KB
 //! ```
 //!
 //! Where nobody comes by TLS there is no table. What is cut or owed stands apart, so that an idle
@@ -17,7 +17,7 @@ use tributary_proto::close::Close;
 use tributary_tls::frame::{self, Front};
 use tributary_tls::{Burst, Fault, Handshake, Opened, Records, Spent};
 
-use kept::{Kept, Seal};
+use kept::{Kept, Packed, Seal};
 
 use super::buffers::Spares;
 use super::sparse::BySocket;
@@ -87,7 +87,7 @@ pub(super) struct Unsealed {
 #[derive(Default)]
 pub(super) struct Seals {
     /// Empty where nobody comes by TLS.
-    slots: BySocket<Seal>,
+    slots: BySocket<Packed>,
     kept: Kept,
     /// Records that were cut by the end of a read.
     cut: HashMap<Socket, Vec<u8>>,
@@ -109,11 +109,11 @@ impl Seals {
     /// How far a socket is. The handshake that it is in comes out, and is over unless it is put
     /// back.
     pub(super) fn take_phase(&mut self, socket: Socket) -> Phase {
-        match self.slots.of(socket) {
+        match self.seal_of(socket) {
             Seal::Awaited => Phase::Awaited,
             Seal::Lean(_) | Seal::LeanWide(_) | Seal::Rustls(_) => Phase::Agreed,
             seal @ Seal::Begun(_) => {
-                self.slots.put(socket, Seal::Over);
+                self.slots.put(socket, Seal::Over.pack());
                 self.kept.take_begun(seal).map_or(Phase::Over, Phase::Begun)
             }
             Seal::Absent | Seal::Over => Phase::Over,
@@ -139,12 +139,12 @@ impl Seals {
 
     /// Whether the bytes of a socket are not as they are.
     pub(super) fn is_sealed(&self, socket: Socket) -> bool {
-        self.slots.of(socket) != Seal::Absent
+        self.seal_of(socket) != Seal::Absent
     }
 
     /// The name of a socket's record layer, as settings have it; none where it has none.
     pub(super) fn layer(&self, socket: Socket) -> Option<&'static str> {
-        match self.slots.of(socket) {
+        match self.seal_of(socket) {
             Seal::Lean(_) | Seal::LeanWide(_) => Some("lean"),
             Seal::Rustls(_) => Some("rustls"),
             _ => None,
@@ -153,7 +153,7 @@ impl Seals {
 
     /// Whether the handshake of a socket has begun and not ended.
     pub(super) fn is_half_open(&self, socket: Socket) -> bool {
-        matches!(self.slots.of(socket), Seal::Begun(_))
+        matches!(self.seal_of(socket), Seal::Begun(_))
     }
 
     /// A handshake begins; its number among those that have.
@@ -314,7 +314,7 @@ impl Seals {
     pub(super) fn take(&mut self, socket: Socket) -> Option<Sealed> {
         let (owed, cut) = (self.owed.remove(&socket), self.take_cut(socket));
         let end = self.take_end(socket);
-        let seal = self.slots.put(socket, Seal::Absent);
+        let seal = self.slots.put(socket, Packed::default()).seal();
         if let Some(begun) = self.kept.take_begun(seal) {
             self.close_half(begun.number);
         }
@@ -346,12 +346,16 @@ impl Seals {
     }
 
     fn burst(&mut self, socket: Socket) -> Option<Burst<'_>> {
-        self.kept.burst(self.slots.of(socket))
+        self.kept.burst(self.seal_of(socket))
     }
 
     /// Whoever had the slot before may have left something in it.
+    fn seal_of(&self, socket: Socket) -> Seal {
+        self.slots.of(socket).seal()
+    }
+
     fn put(&mut self, socket: Socket, seal: Seal) {
-        let before = self.slots.put(socket, seal);
+        let before = self.slots.put(socket, seal.pack()).seal();
         if before != Seal::Absent {
             drop((self.kept.take_begun(before), self.kept.take(before)));
         }

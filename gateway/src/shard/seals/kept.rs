@@ -1,6 +1,8 @@
 //! Where handshakes and record layers are kept: each kind packed beside its own, so that what a
 //! client costs is its record layer, and no allocator's rounding.
 
+use std::num::NonZeroU32;
+
 use tributary_tls::lean::Lean;
 use tributary_tls::{Burst, Records, Unbuffered};
 
@@ -39,7 +41,53 @@ pub(super) enum Seal {
     Over,
 }
 
-const _: () = assert!(size_of::<Option<Seal>>() <= crate::limits::SEAL_BYTES);
+/// A seal as it is kept for each socket: its kind in the lowest bits, its number above them. No
+/// kind is 0, so that a table of them needs no room to say that there is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Packed(NonZeroU32);
+
+const _: () = assert!(size_of::<Option<Packed>>() == crate::limits::SEAL_BYTES);
+
+const KIND_BITS: u32 = 3;
+
+impl Seal {
+    pub(super) fn pack(self) -> Packed {
+        let (kind, number) = match self {
+            Self::Absent => (1, 0),
+            Self::Awaited => (2, 0),
+            Self::Begun(number) => (3, number),
+            Self::Lean(number) => (4, number),
+            Self::LeanWide(number) => (5, number),
+            Self::Rustls(number) => (6, number),
+            Self::Over => (7, 0),
+        };
+        // Half a milliard of them do not fit one shard's memory.
+        debug_assert!(number >> (u32::BITS - KIND_BITS) == 0);
+        let kind = const { NonZeroU32::MIN }.saturating_add(kind - 1);
+        Packed(kind | number << KIND_BITS)
+    }
+}
+
+impl Packed {
+    pub(super) fn seal(self) -> Seal {
+        let number = self.0.get() >> KIND_BITS;
+        match self.0.get() & ((1 << KIND_BITS) - 1) {
+            1 => Seal::Absent,
+            2 => Seal::Awaited,
+            3 => Seal::Begun(number),
+            4 => Seal::Lean(number),
+            5 => Seal::LeanWide(number),
+            6 => Seal::Rustls(number),
+            _ => Seal::Over,
+        }
+    }
+}
+
+impl Default for Packed {
+    fn default() -> Self {
+        Seal::Absent.pack()
+    }
+}
 
 /// The handshakes and record layers of a shard.
 #[derive(Default)]

@@ -4,7 +4,6 @@ use tributary_ring::Conn;
 use tributary_tls::lean::Lean;
 
 use super::*;
-use crate::limits::SEAL_BYTES;
 
 fn socket(slot: u32) -> Socket {
     Socket {
@@ -23,10 +22,25 @@ fn wait_for_handshake(seals: &mut Seals, slot: u32, deadline_tick: u32) {
 }
 
 #[test]
-fn an_idle_client_costs_eight_bytes_beside_its_secrets() {
-    assert_eq!(size_of::<Seal>(), SEAL_BYTES);
+fn an_idle_client_costs_four_bytes_beside_its_secrets() {
+    assert_eq!(size_of::<Option<Packed>>(), 4);
     assert_eq!(size_of::<Lean<32>>(), 80);
     assert_eq!(size_of::<Lean<48>>(), 112);
+}
+
+#[test]
+fn a_seal_is_what_it_was_when_it_is_unpacked() {
+    let most = (1 << 29) - 1;
+    let numbered = [0, 1, 77, most].into_iter().flat_map(|number| {
+        [Seal::Begun, Seal::Lean, Seal::LeanWide, Seal::Rustls].map(|kind| kind(number))
+    });
+    for seal in [Seal::Absent, Seal::Awaited, Seal::Over]
+        .into_iter()
+        .chain(numbered)
+    {
+        assert_eq!(seal.pack().seal(), seal);
+    }
+    assert_eq!(Packed::default().seal(), Seal::default());
 }
 
 #[test]
