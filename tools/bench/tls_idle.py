@@ -95,7 +95,8 @@ Plain, lean and rustls are medians over the rounds, the others were looked at in
 
 
 def _names(trials):
-    return [trial["server"] for trial in trials.all if trial["case"] == CASE]
+    return list(dict.fromkeys(
+        trial["server"] for trial in trials.all if trial["case"] == CASE))
 
 
 def plots(trials):
