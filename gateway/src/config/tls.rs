@@ -1,5 +1,5 @@
-//! The TLS of a listener, and `[tls]`: certificates, versions, whose clients are trusted, and what
-//! handshakes may cost.
+//! The TLS of a listener, and `[tls]`: certificates, versions, whose clients are trusted, what
+//! handshakes may cost, and what tickets are sealed with.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -153,7 +153,7 @@ fn clients(section: &mut Section<'_>) -> (ClientAuth, Option<PathBuf>, Vec<PathB
     (auth, authorities, lists.collect())
 }
 
-/// What handshakes may cost, and what tickets are made of.
+/// What handshakes may cost, and what tickets are sealed with.
 pub(super) fn section(top: &mut Section<'_>) -> (Handshakes, TicketKeys) {
     let mut section = top.section("tls");
     let mut rate = |key, default: u32| {

@@ -243,6 +243,8 @@ fn checked(text: &str) -> String {
             .replace("\" }\n", "\" }]\n"),
         text.replace("\"sasl.password\"", "\"sasl.passwrd\""),
         text.replace("scram_users", "scram_user"),
+        text.replace("ticket_secret", "ticket_secrets"),
+        text.replace("-of-thirty-two-bytes-and-more", ""),
         text.replace("fleet = \"", "fleet = \"SCRAM-SHA-256$"),
         text.replace("[control]\n", &format!("[control]\ntoken = \"{MARK} \"\n")),
         text.replace("[auth]", &format!("[auth]\nscram_users = \"{MARK}\"")),
@@ -276,6 +278,7 @@ fn no_secret_is_told_by_log_api_check_or_mistake() {
     let text = format!(
         "[listen.mqtt]\naddress = \"127.0.0.1:0\"\n\
          [listen.secure]\naddress = \"127.0.0.1:0\"\nprotocol = \"mqtts\"\n{certificates}\
+         [tls]\nticket_secret = \"{MARK}-of-thirty-two-bytes-and-more\"\n\
          [control]\ntoken = {{ file = \"{}\" }}\n\
          [auth]\nscram_users = {{ fleet = \"{MARK}-fleet\" }}\nscram_file = \"{}\"\n\
          [kafka.main]\nbrokers = [\"127.0.0.1:9\"]\n[kafka.main.properties]\n\

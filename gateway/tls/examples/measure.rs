@@ -10,6 +10,11 @@ mod support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustls::crypto::aws_lc_rs::cipher_suite;
+use rustls::crypto::cipher::{
+    AeadKey, InboundOpaqueMessage, Iv, OutboundChunks, OutboundPlainMessage, Tls13AeadAlgorithm,
+};
+use rustls::{ContentType, ProtocolVersion};
 use serde_json::{Value, json};
 use tikv_jemalloc_ctl::thread::{allocatedp, deallocatedp};
 use tributary_tls::settings::ClientAuth;
@@ -45,7 +50,13 @@ fn main() {
                 handshakes(&site, layer, ClientAuth::Required(site.trust(&[]))),
         })
     });
-    let report = json!({ "connections": connections, "layers": layers });
+    let keys = [KEPT, MADE_ANEW].map(|is_anew| {
+        json!({
+            "made_for_each_record": is_anew,
+            "nanos_per_sealed_and_opened_record": nanos_per_record(is_anew),
+        })
+    });
+    let report = json!({ "connections": connections, "layers": layers, "keys": keys });
     println!("{report:#}");
 }
 
@@ -169,4 +180,50 @@ fn handshake(
             Verdict::Failed(fault) => panic!("{fault}"),
         }
     }
+}
+
+const KEPT: bool = false;
+const MADE_ANEW: bool = true;
+
+/// What rustls takes to seal and to open one record of so many bytes, with encrypters that it made
+/// before or makes for each.
+fn nanos_per_record(is_anew: bool) -> Value {
+    let suites = [
+        cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+        cipher_suite::TLS13_AES_256_GCM_SHA384,
+    ];
+    let rows = suites.into_iter().flat_map(|suite| {
+        let aead = suite.tls13().expect("it is a suite of TLS 1.3").aead_alg;
+        [64, 1024].map(|bytes| {
+            let rounds = (0..ROUNDS).map(|_| nanos_of_aead(aead, is_anew, bytes));
+            let name = format!("{:?}, {bytes} B", suite.suite());
+            (name, Value::from(rounds.min().expect("there are rounds")))
+        })
+    });
+    Value::Object(rows.collect())
+}
+
+fn nanos_of_aead(aead: &dyn Tls13AeadAlgorithm, is_anew: bool, bytes: usize) -> u64 {
+    const RECORDS: u64 = 100_000;
+    let plain = vec![7; bytes];
+    let chunks = [&plain[..]];
+    let (key, iv) = (|| AeadKey::from([7; 32]), || Iv::from([1; 12]));
+    let (mut sealing, mut opening) = (aead.encrypter(key(), iv()), aead.decrypter(key(), iv()));
+    let begun = Instant::now();
+    for seq in 0..RECORDS {
+        if is_anew {
+            (sealing, opening) = (aead.encrypter(key(), iv()), aead.decrypter(key(), iv()));
+        }
+        let message = OutboundPlainMessage {
+            typ: ContentType::ApplicationData,
+            version: ProtocolVersion::TLSv1_2,
+            payload: OutboundChunks::new(&chunks),
+        };
+        let mut sealed = sealing.encrypt(message, seq).expect("it seals");
+        let (typ, version) = (sealed.typ, sealed.version);
+        let message = InboundOpaqueMessage::new(typ, version, sealed.payload.as_mut());
+        let opened = opening.decrypt(message, seq).expect("it opens");
+        assert_eq!(opened.payload.len(), bytes);
+    }
+    begun.elapsed().as_nanos() as u64 / RECORDS
 }

@@ -2,8 +2,7 @@
 //!
 //! rustls expands both keys of a connection once and keeps 640 bytes for each. Most connections
 //! here say nothing for minutes, so those suites keep the 32 bytes of a key: rustls's own encrypter
-//! is made of it when a record comes, and dropped behind it. That takes some 0.2 microseconds per
-//! record. Keys of AES-128 cannot be given to rustls from outside: that suite is rustls's as it is,
+//! is made of it when a record comes, and dropped behind it. Keys of AES-128 cannot be given to rustls from outside: that suite is rustls's as it is,
 //! and goes last.
 
 use std::sync::LazyLock;
@@ -36,8 +35,8 @@ pub(crate) fn of_lean() -> CryptoProvider {
 
 /// For connections that rustls keeps.
 ///
-/// ChaCha20 has next to nothing to expand, and its hash is that of our first suite for lean
-/// connections: a ticket is good for both.
+/// ChaCha20 has the least to expand. A client that changes over from a lean connection does a full
+/// handshake, since rustls resumes with the very suite that the ticket is of and no other.
 pub(crate) fn of_rustls() -> CryptoProvider {
     provider([
         SupportedCipherSuite::Tls13(&CHACHA20),
@@ -100,8 +99,8 @@ impl Unexpanded {
         Self { suite }
     }
 
-    fn keep(&self, key: &AeadKey, iv: &Iv) -> Box<Kept> {
-        let mut kept = Box::new(Kept {
+    fn keep(&self, key: &AeadKey, iv: &Iv) -> Box<Direction> {
+        let mut kept = Box::new(Direction {
             aead: self.suite.aead_alg,
             key: [0; KEY_BYTES],
             iv: [0; IV_BYTES],
@@ -142,13 +141,13 @@ const KEY_BYTES: usize = 32;
 const IV_BYTES: usize = 12;
 
 /// One direction of a connection between two records.
-struct Kept {
+struct Direction {
     aead: &'static dyn Tls13AeadAlgorithm,
     key: [u8; KEY_BYTES],
     iv: [u8; IV_BYTES],
 }
 
-impl MessageEncrypter for Kept {
+impl MessageEncrypter for Direction {
     fn encrypt(
         &mut self,
         message: OutboundPlainMessage<'_>,
@@ -163,7 +162,7 @@ impl MessageEncrypter for Kept {
     }
 }
 
-impl MessageDecrypter for Kept {
+impl MessageDecrypter for Direction {
     fn decrypt<'a>(
         &mut self,
         message: InboundOpaqueMessage<'a>,
@@ -174,7 +173,7 @@ impl MessageDecrypter for Kept {
     }
 }
 
-impl Drop for Kept {
+impl Drop for Direction {
     fn drop(&mut self) {
         self.key.zeroize();
         self.iv.zeroize();

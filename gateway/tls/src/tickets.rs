@@ -59,7 +59,7 @@ impl std::fmt::Display for TicketsFault {
             TicketsFault::SecretTooShort { bytes } => write!(
                 f,
                 "the ticket secret has {bytes} bytes; give it {SECRET_BYTES_MIN} random ones, as \
-                 `openssl rand 32` makes them"
+                 `openssl rand -hex 32` makes them"
             ),
             TicketsFault::RotationOutOfBounds { secs } => write!(
                 f,

@@ -61,7 +61,7 @@ impl Seal {
             Self::Rustls(number) => (6, number),
             Self::Over => (7, 0),
         };
-        // Half a milliard of them do not fit one shard's memory.
+        // 536,870,912 of them: no shard has as many sockets.
         debug_assert!(number >> (u32::BITS - KIND_BITS) == 0);
         let kind = const { NonZeroU32::MIN }.saturating_add(kind - 1);
         Packed(kind | number << KIND_BITS)

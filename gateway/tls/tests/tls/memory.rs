@@ -1,9 +1,5 @@
 //! What an idle connection keeps, counted by the allocator that Rust and aws-lc's C share.
 
-#[path = "tls/support/mod.rs"]
-#[allow(dead_code)]
-mod support;
-
 use std::sync::Arc;
 
 use rustls::CipherSuite;
@@ -11,12 +7,9 @@ use tikv_jemalloc_ctl::thread::{allocatedp, deallocatedp};
 use tributary_tls::settings::ClientAuth;
 use tributary_tls::{Handshake, Layer, Opened, Records, Settings, Verdict};
 
-use support::NOW_SECS;
-use support::client::{Client, Wishes, config, pump};
-use support::server::{Server, Site, build};
-
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+use crate::support::NOW_SECS;
+use crate::support::client::{Client, Wishes, config, pump};
+use crate::support::server::{Server, Site, build};
 
 /// What a lean connection may cost beside a plain one: 80 bytes, and the word pair that finds them.
 const LEAN_BYTES_MAX: usize = 96;
@@ -83,6 +76,15 @@ fn idle_connections_keep_within_their_budgets() {
     assert!(
         (1_000..=RUSTLS_BYTES_MAX).contains(&rustls),
         "rustls: {rustls} bytes"
+    );
+    let aes_128 = Wishes {
+        suite: Some(CipherSuite::TLS13_AES_128_GCM_SHA256),
+        ..Wishes::default()
+    };
+    let expanded = idle_bytes(&site, &site.settings(Layer::Rustls), &aes_128);
+    assert!(
+        expanded > rustls + 1_000,
+        "rustls expands keys of AES-128 alone: {expanded} and {rustls} bytes"
     );
 
     let identity = site.authority.client("device-7", 7);
