@@ -44,7 +44,7 @@ def section(trials):
     text = f"""## A handshake
 
 {CLIENTS:,} clients connect over TLS 1.3 (X25519, ECDSA P-256, AES-128-GCM; by rustls
-ChaCha20-Poly1305), drop by reset, and come back with the ticket that each was given; mosquitto has
+AES-256-GCM), drop by reset, and come back with the ticket that each was given; mosquitto has
 a certificate of the same kind. CPU is the server's own, user and kernel, per connect: TCP and MQTT are in it, and what TLS adds stands beside.
 The rate is what both ends and the kernel reach on the cores that they share; per core of its own a
 server does a million divided by the microseconds. The budget for handshakes is lifted here.

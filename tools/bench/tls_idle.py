@@ -75,7 +75,7 @@ keep-alive 60 s, no subscription), {connections.SETTLE_SECS:g} s after the last 
 are what the allocator has given out and not got back, aws-lc's among them (its caches by thread
 are off here: what lies in them counts as given out); resident adds its slack.
 "Beside plain" is against the same server without TLS. Slab is the kernel's, for both ends. TLS is
-1.3, with AES-128-GCM by lean and ChaCha20-Poly1305 by rustls; *certificates*: the clients show one.
+1.3, with AES-128-GCM by lean and AES-256-GCM by rustls; *certificates*: the clients show one.
 Plain, lean and rustls are medians over the rounds, the others were looked at in the first.
 
 """
