@@ -102,7 +102,10 @@ fn no_more_than_two_keys_are_kept() {
 fn a_weak_secret_and_an_endless_key_are_refused_with_the_remedy() {
     let clock = Arc::new(Clock::at(START_SECS));
     let short = Tickets::from_secret(&[1; 31], 60, clock.clone()).expect_err("31 bytes");
-    assert!(short.to_string().contains("openssl rand 32"), "{short}");
+    assert!(
+        short.to_string().contains("openssl rand -hex 32"),
+        "{short}"
+    );
     for secs in [0, TICKET_SECS_MAX] {
         let fault = Tickets::from_secret(&[1; 32], secs, clock.clone()).expect_err("no rotation");
         assert_eq!(fault, TicketsFault::RotationOutOfBounds { secs });
