@@ -35,9 +35,9 @@ pub(crate) fn of_lean() -> CryptoProvider {
 
 /// For connections that rustls keeps.
 ///
-/// Made anew for each record AES-256 costs less than ChaCha20, most of all for long ones. AES-128 goes last, for its keys are kept expanded. A client that changes over from
-/// a lean connection does a full handshake, since rustls resumes with the very suite that the
-/// ticket is of and no other.
+/// Made anew for each record AES-256 costs less than ChaCha20, most of all for long ones. AES-128
+/// goes last, for its keys are kept expanded. A client that changes over from a lean connection
+/// does a full handshake, since rustls resumes with the suite that the ticket is of and no other.
 pub(crate) fn of_rustls() -> CryptoProvider {
     provider([
         SupportedCipherSuite::Tls13(&AES_256),
